@@ -1,0 +1,121 @@
+"""Advantage weighted actor critic (Nair et al. 2020): Equations 4, 5, 13 and 26.
+
+theta <- argmax E_{s, a ~ beta}[log pi(a | s) exp(A(s, a) / lambda)], with A from a critic of the current policy.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray, Scalar
+
+from awac.algorithm import Algorithm, Metrics
+from awac.batch import Batch
+from awac.figure8 import Row
+from awac.hyperparameters import Hyperparameters
+from awac.networks import CriticEnsemble, GaussianActor, Networks, Sizes, lower_q
+from awac.objectives import (
+    advantage_weight,
+    bounded_temperature,
+    clip_advantage,
+    effective_sample_size,
+    log_partition,
+    td_loss,
+    td_target,
+    weight_divergence,
+    weighted_likelihood_loss,
+)
+
+
+@dataclass(frozen=True)
+class Config(Hyperparameters):
+    """Settings of AWAC; the defaults are the paper's for manipulation."""
+
+    temperature: float = 0.3
+    """lambda: 0.3 for manipulation, 1.0 for locomotion (appendix B)."""
+    weighting: Literal["exp", "softmax"] = "exp"
+    """`exp` is Equation 13; `softmax` normalises over the batch, as the released code does."""
+    weight_cap: float = 100.0
+    """Largest weight under `exp`: keeps float32 finite; not in the paper."""
+    advantage_clip: float | None = None
+    """Upper clip of the advantage; the released code has 0.5 on the hand tasks, the paper none."""
+    value: Literal["samples", "mean_action"] = "samples"
+    """V(s) as the mean of Q over policy samples (the paper), or Q at the mean action (released code, hand tasks)."""
+    value_samples: int = 1
+    """K: policy samples per state for V(s)."""
+    partition_samples: int = 0
+    """K: policy samples for Z(s) of Equation 26; 0 leaves Z out, as the paper does (10 in its Table I)."""
+    divergence_bound: float | None = None
+    """epsilon of Equation 9 in nats: where given, lambda is solved on each batch, never below `temperature`."""
+
+
+def networks(key: PRNGKeyArray, sizes: Sizes, config: Config) -> Networks:
+    """Actor, critics, and targets that start as copies of the critics."""
+    actor_key, critic_key = jax.random.split(key)
+    actor = GaussianActor(actor_key, sizes, config.actor_hidden, config.std)
+    critic = CriticEnsemble(
+        critic_key, sizes, config.critic_hidden, config.critics, config.critic_norm, config.q_upper_bound
+    )
+    return Networks(actor=actor, critic=critic, target_critic=critic)
+
+
+def critic_loss(
+    critic: CriticEnsemble, networks: Networks, batch: Batch, config: Config, key: PRNGKeyArray
+) -> tuple[Scalar, Metrics]:
+    """Equations 4 and 5, with one policy sample at the next observation."""
+    next_actions = networks.actor(batch.next_observations).sample(key)
+    next_values = lower_q(networks.target_critic, batch.next_observations, next_actions)
+    targets = td_target(
+        batch.rewards, batch.terminated, batch.steps, next_values, config.discount, config.q_upper_bound
+    )
+    values = critic(batch.observations, batch.actions)
+    return td_loss(values, targets), {"q_mean": jnp.mean(values), "target_mean": jnp.mean(targets)}
+
+
+def state_value(
+    networks: Networks, observations: Float[Array, "batch observation"], config: Config, key: PRNGKeyArray
+) -> Float[Array, " batch"]:
+    """V(s) = E_{a ~ pi}[Q(s, a)] by samples, or Q at the mean action."""
+    distribution = networks.actor(observations)
+    if config.value == "mean_action":
+        return lower_q(networks.critic, observations, distribution.mode())
+    actions = distribution.sample(key, (config.value_samples,))
+    return jnp.mean(lower_q(networks.critic, observations, actions), axis=0)
+
+
+def actor_loss(
+    actor: GaussianActor, networks: Networks, batch: Batch, config: Config, key: PRNGKeyArray
+) -> tuple[Scalar, Metrics]:
+    """Equation 13, or 26 where Z(s) is asked for. The weight is read from the networks before the step."""
+    value_key, partition_key = jax.random.split(key)
+    value = state_value(networks, batch.observations, config, value_key)
+    advantage = lower_q(networks.critic, batch.observations, batch.actions) - value
+    score = clip_advantage(advantage, config.advantage_clip)
+    temperature = jnp.float32(config.temperature)
+    if config.divergence_bound is not None:
+        temperature = bounded_temperature(score, config.divergence_bound, config.temperature)
+    score = score / temperature
+    if config.partition_samples:
+        actions = networks.actor(batch.observations).sample(partition_key, (config.partition_samples,))
+        sampled = lower_q(networks.critic, batch.observations, actions) - value[None]
+        score = score - log_partition(sampled / temperature)
+    weight = advantage_weight(score, config.weighting, config.weight_cap)
+    log_prob = actor(batch.observations).log_prob(batch.actions)
+    return weighted_likelihood_loss(log_prob, weight), {
+        "advantage_mean": jnp.mean(advantage),
+        "log_prob": jnp.mean(log_prob),
+        "temperature": temperature,
+        "weight_effective_sample_size": effective_sample_size(weight),
+        "weight_divergence": weight_divergence(score),
+    }
+
+
+AWAC = Algorithm(
+    name="awac",
+    row=Row("AWAC", "Q^pi", "KL(Q||pi)", "No", "Implicit"),
+    config=Config,
+    networks=networks,
+    actor=actor_loss,
+    critic=critic_loss,
+)

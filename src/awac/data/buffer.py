@@ -1,0 +1,171 @@
+"""The ring buffer: on the device, sampled inside the compiled program, never aware of the policy.
+
+Besides the transitions it keeps, for each provenance, the ring of positions that hold it, so that a batch can be mixed
+in any ratio at the price of an index. All transitions leave in the order in which they came: so do those of one
+provenance, which makes each of its rings a queue.
+"""
+
+from collections.abc import Mapping
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import psutil
+from jaxtyping import Array, Bool, Int, PRNGKeyArray
+
+from awac.batch import Batch, Provenance
+from awac.errors import ConfigError
+from awac.networks import Sizes
+
+PROVENANCES = len(Provenance)
+Mix = tuple[tuple[int, float], ...]  # (provenance, share of the batch); hashable, for it is compiled in
+
+
+class Buffer(eqx.Module):
+    """The rings. `position` is where the next transition goes; `size` of them are filled."""
+
+    data: Batch  # (capacity, ...)
+    position: Int[Array, ""]
+    size: Int[Array, ""]
+    members: Int[Array, "provenance capacity"]  # positions by provenance, in order of arrival
+    starts: Int[Array, " provenance"]
+    counts: Int[Array, " provenance"]
+
+
+def mix_of(shares: Mapping[str, float]) -> Mix:
+    """Checks and freezes the shares of a batch by name of provenance, such as `{"online": 0.5}`.
+
+    What is left of the batch is drawn uniformly from all provenances that are not named.
+    """
+    names = {provenance.name.lower(): int(provenance) for provenance in Provenance}
+    for name, share in shares.items():
+        if name not in names:
+            raise ConfigError(f"mix: {name!r} is not a provenance; allowed: {', '.join(names)}")
+        if not 0.0 <= share <= 1.0:
+            raise ConfigError(f"mix: the share of {name} is {share}; allowed: 0 to 1")
+    if sum(shares.values()) > 1.0 + 1e-9:
+        raise ConfigError(f"mix: the shares add up to {sum(shares.values())}; allowed: at most 1")
+    return tuple((names[name], float(share)) for name, share in shares.items())
+
+
+def bytes_needed(capacity: int, sizes: Sizes) -> int:
+    """Memory of a buffer in bytes, exactly what `create` allocates up to its scalars."""
+    floats = 2 * sizes.observation + sizes.action + 1
+    return capacity * (4 * floats + 2 + 1 + 4 + 4 * PROVENANCES)
+
+
+def create(capacity: int, sizes: Sizes, prior: Batch | None = None) -> Buffer:
+    """A buffer filled with `prior` (NumPy, at most the last `capacity` of it).
+
+    Raises:
+        ConfigError: the buffer does not fit into the memory that is free.
+    """
+    wanted, free = bytes_needed(capacity, sizes), psutil.virtual_memory().available
+    if wanted > free:
+        raise ConfigError(f"buffer_capacity={capacity} needs {wanted:,} bytes; {free:,} are free")
+    empty = Batch(
+        observations=jnp.zeros((capacity, sizes.observation)),
+        actions=jnp.zeros((capacity, sizes.action)),
+        rewards=jnp.zeros(capacity),
+        next_observations=jnp.zeros((capacity, sizes.observation)),
+        terminated=jnp.zeros(capacity, dtype=bool),
+        truncated=jnp.zeros(capacity, dtype=bool),
+        provenance=jnp.zeros(capacity, dtype=jnp.int8),
+        steps=jnp.ones(capacity, dtype=jnp.int32),
+    )
+    members = jnp.zeros((PROVENANCES, capacity), dtype=jnp.int32)
+    none = jnp.zeros(PROVENANCES, dtype=jnp.int32)
+    buffer = Buffer(empty, jnp.int32(0), jnp.int32(0), members, none, jnp.zeros_like(none))
+    if prior is None or len(prior) == 0:
+        return buffer
+    return insert(buffer, Batch(*(array[-capacity:] for array in prior)))
+
+
+@eqx.filter_jit(donate="first")
+def insert(buffer: Buffer, batch: Batch) -> Buffer:
+    """Appends transitions, in time order, overwriting the oldest. `batch` is at most as long as the capacity."""
+    capacity, count = buffer.data.rewards.shape[0], batch.rewards.shape[0]
+    positions = (buffer.position + jnp.arange(count)) % capacity
+    # what is overwritten leaves the front of its queue
+    overwritten = jnp.arange(count) >= capacity - buffer.size
+    old = _one_hot(buffer.data.provenance[positions]) & overwritten[:, None]
+    leaving = jnp.sum(old, axis=0, dtype=jnp.int32)
+    starts, counts = (buffer.starts + leaving) % capacity, buffer.counts - leaving
+    # what arrives joins the back of its queue
+    new = _one_hot(jnp.asarray(batch.provenance))
+    own = jnp.asarray(batch.provenance).astype(jnp.int32)
+    rank = jnp.take_along_axis(jnp.cumsum(new, axis=0, dtype=jnp.int32), own[:, None], axis=1)[:, 0] - 1
+    slots = (starts[own] + counts[own] + rank) % capacity
+    members = buffer.members.at[own, slots].set(positions.astype(jnp.int32))
+    data = jax.tree.map(lambda ring, fresh: ring.at[positions].set(jnp.asarray(fresh, ring.dtype)), buffer.data, batch)
+    size = jnp.minimum(buffer.size + count, capacity)
+    counts = counts + jnp.sum(new, axis=0, dtype=jnp.int32)
+    return Buffer(data, (buffer.position + count) % capacity, size, members, starts, counts)
+
+
+def _one_hot(provenance: Int[Array, " n"]) -> Bool[Array, "n provenance"]:
+    return provenance.astype(jnp.int32)[:, None] == jnp.arange(PROVENANCES)[None]
+
+
+def sample(
+    buffer: Buffer, key: PRNGKeyArray, size: int, mix: Mix = (), return_steps: int = 1, discount: float = 1.0
+) -> Batch:
+    """A batch of `size` transitions, drawn with replacement.
+
+    Uniform over the buffer, or in the shares of `mix`. With `return_steps` > 1 each transition spans up to that many
+    steps of its episode: rewards are summed with `discount`, and the next observation is the last one's.
+    """
+    indices = _indices(buffer, key, size, mix)
+    if return_steps == 1:
+        return jax.tree.map(lambda ring: ring[indices], buffer.data)
+    return _span(buffer, indices, return_steps, discount)
+
+
+def _indices(buffer: Buffer, key: PRNGKeyArray, size: int, mix: Mix) -> Int[Array, " size"]:
+    if not mix:
+        return jax.random.randint(key, (size,), 0, buffer.size)
+    named = [round(share * size) for _, share in mix]
+    groups = [(jnp.arange(PROVENANCES) == code, count) for (code, _), count in zip(mix, named, strict=True)]
+    others = jnp.array([all(p != code for code, _ in mix) for p in range(PROVENANCES)])
+    groups.append((others, size - sum(named)))
+    keys = jax.random.split(key, len(groups))
+    return jnp.concatenate([_member(buffer, k, n, group) for k, (group, n) in zip(keys, groups, strict=True)])
+
+
+def _member(buffer: Buffer, key: PRNGKeyArray, count: int, group: Bool[Array, " provenance"]) -> Int[Array, " count"]:
+    # uniform over the union of some provenances; over the whole buffer while the union is empty
+    present = jnp.where(group, buffer.counts, 0)
+    present = jnp.where(jnp.sum(present) > 0, present, buffer.counts)
+    ends = jnp.cumsum(present)
+    draw = jax.random.randint(key, (count,), 0, ends[-1])
+    own = jnp.searchsorted(ends, draw, side="right")
+    place = draw - (ends - present)[own]
+    return buffer.members[own, (buffer.starts[own] + place) % buffer.data.rewards.shape[0]]
+
+
+def _span(buffer: Buffer, indices: Int[Array, " size"], return_steps: int, discount: float) -> Batch:
+    capacity = buffer.data.rewards.shape[0]
+    newest = (buffer.position - 1) % capacity
+    ends = buffer.data.terminated | buffer.data.truncated
+    last, going = indices, jnp.ones(indices.shape, dtype=bool)
+    rewards, steps = buffer.data.rewards[indices], jnp.ones(indices.shape, dtype=jnp.int32)
+    for offset in range(1, return_steps):
+        going = going & ~ends[last] & (last != newest)
+        following = (indices + offset) % capacity
+        last = jnp.where(going, following, last)
+        rewards = rewards + jnp.where(going, discount**offset * buffer.data.rewards[following], 0.0)
+        steps = steps + going.astype(jnp.int32)
+    first = jax.tree.map(lambda ring: ring[indices], buffer.data)
+    return first._replace(
+        rewards=rewards,
+        next_observations=buffer.data.next_observations[last],
+        terminated=buffer.data.terminated[last],
+        truncated=buffer.data.truncated[last],
+        steps=steps,
+    )
+
+
+def to_device(batch: Batch) -> Batch:
+    """A NumPy batch as it enters the device."""
+    return Batch(*(jnp.asarray(np.asarray(array)) for array in batch))

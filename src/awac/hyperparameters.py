@@ -1,0 +1,36 @@
+"""The numbers that every method has. A method's own are beside its equations, in its file."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """Shared settings; the defaults are Table II of the paper."""
+
+    actor_hidden: tuple[int, ...] = (256, 256, 256, 256)
+    """Widths of the policy's hidden layers, ReLU."""
+    critic_hidden: tuple[int, ...] = (256, 256, 256, 256)
+    """Widths of each Q-function's hidden layers, ReLU."""
+    critics: int = 2
+    """Q-functions in the ensemble; the least of them is used (twin SAC, appendix B)."""
+    critic_norm: bool = False
+    """Layer normalisation in the Q-functions (Ball et al. 2023); not in the paper."""
+    std: Literal["independent", "dependent"] = "independent"
+    """Whether the Gaussian policy's standard deviation is one vector or a head of its network."""
+    q_upper_bound: float | None = None
+    """The highest possible return, where known: 0 for rewards of -1 and 0 (appendix B)."""
+    discount: float = 0.99
+    """gamma"""
+    target_rate: float = 5e-3
+    """tau: the fraction by which target networks move at each update."""
+    actor_learning_rate: float = 3e-4
+    """Adam step size of the policy."""
+    critic_learning_rate: float = 3e-4
+    """Adam step size of the Q-functions."""
+    behavior_learning_rate: float = 3e-4
+    """Adam step size of the behaviour model, where a method has one."""
+    dual_learning_rate: float = 3e-4
+    """Adam step size of multipliers and temperatures, where a method has them."""
+    actor_weight_decay: float = 1e-4
+    """Coupled L2 penalty on all parameters of the policy, log standard deviation included."""
