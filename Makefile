@@ -10,7 +10,7 @@ JOBS ?= 2
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; break; fi; done)
 
-SYNC := VIRTUAL_ENV= UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_DOWNLOADS=never $(UV) sync --frozen --quiet --python "$(PYTHON)"
+SYNC := VIRTUAL_ENV= UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_DOWNLOADS=never $(UV) sync --frozen --python "$(PYTHON)"
 # Two test processes that each start one thread per core only wait for one another.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 XLA_FLAGS=--xla_cpu_multi_thread_eigen=false
 # Headless rendering where the machine has it; MuJoCo fails at import if told to use what is not there.
@@ -71,13 +71,14 @@ $(UV):
 	@touch $@
 
 .venv/.ready: pyproject.toml uv.lock | $(UV)
-	$(SYNC) --inexact
+	@echo "Setting up .venv from uv.lock: once, about 1 GB"
+	@$(SYNC) --inexact
 	@touch $@
 
 .venv/.lint-ready: .venv/.ready
-	$(SYNC) --inexact --group lint
+	@$(SYNC) --inexact --group lint
 	@touch $@
 
 .venv/.docs-ready: .venv/.ready
-	$(SYNC) --inexact --group docs
+	@$(SYNC) --inexact --group docs
 	@touch $@
