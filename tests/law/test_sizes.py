@@ -26,9 +26,7 @@ def docstring_lines(tree: ast.Module) -> set[int]:
 def code_lines(text: str) -> set[int]:
     """Numbers of the lines that hold code: no blanks, no comments, no docstrings."""
     tokens = tokenize.generate_tokens(io.StringIO(text).readline)
-    lines = {
-        line for token in tokens if token.type not in NOT_CODE for line in range(token.start[0], token.end[0] + 1)
-    }
+    lines = {line for token in tokens if token.type not in NOT_CODE for line in range(token.start[0], token.end[0] + 1)}
     return lines - docstring_lines(ast.parse(text))
 
 

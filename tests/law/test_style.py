@@ -10,7 +10,9 @@ import pytest
 NAMELESS = {"utils", "util", "common", "misc", "core", "helpers", "helper", "base"}
 SEEDED = {"default_rng", "Generator", "SeedSequence", "PCG64", "Philox", "BitGenerator"}
 GREEK = re.compile("[\u0370-\u03ff\u1f00-\u1fff]")
-SILENCED = re.compile(r"#\s*(noqa|type:\s*ignore|pyright:\s*ignore)[^\s#]*(\s*,\s*\w+)*\s*(\([\w, ]*\))?\s*(?P<reason>.*)$")
+SILENCED = re.compile(
+    r"#\s*(noqa|type:\s*ignore|pyright:\s*ignore)[^\s#]*(\s*,\s*\w+)*\s*(\([\w, ]*\))?\s*(?P<reason>.*)$"
+)
 EXCUSE = "# wall clock"  # beside a use of time.time that only shows the time
 
 

@@ -1,0 +1,127 @@
+"""The `awac` command: a fixed table of commands, each imported only when it is asked for.
+
+A command is a function that takes one frozen dataclass of options, which tyro fills in from the command line, or one
+that takes the list of arguments itself. `awac --help` imports neither JAX nor tyro.
+"""
+
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, is_dataclass
+from importlib.metadata import version
+from typing import Any, cast, get_type_hints
+
+from awac.errors import AwacError
+
+INTERRUPTED = 130  # 128 + SIGINT, what shells expect
+
+
+@dataclass(frozen=True)
+class Command:
+    """Where a command's function is, and its line in the help."""
+
+    target: str  # `module:function`
+    summary: str
+
+
+COMMANDS: Mapping[str, Command] = {
+    "demo": Command("awac.demo:command", "A dexterous hand learns from 25 demonstrations, in minutes."),
+    "train": Command("awac.train:command", "Train a policy: offline on prior data, then online."),
+    "resume": Command("awac.train:resume_command", "Go on with a run exactly where it stopped."),
+    "evaluate": Command("awac.commands.evaluate:command", "Roll out a trained policy; success, returns, a video."),
+    "plot": Command("awac.report:command", "Draw learning curves of one or more runs."),
+    "export": Command("awac.export:command", "Write a policy as ONNX, with a contract beside it."),
+    "data": Command("awac.data.commands:command", "Check, describe, import, collect or clone data."),
+}
+
+
+def usage(commands: Mapping[str, Command], program: str) -> str:
+    """The help text: one line per command."""
+    width = max(map(len, commands))
+    lines = [f"  {name:<{width}}  {command.summary}" for name, command in commands.items()]
+    return "\n".join(
+        [
+            f"usage: {program} [--debug] COMMAND [options]",
+            "",
+            "Prior data in, a policy that works at step 0 and improves at every step after, out.",
+            "",
+            *lines,
+            "",
+            f"`{program} COMMAND --help` lists the options of a command.",
+            "--debug, or AWAC_DEBUG=1, keeps the traceback of errors. --version prints the version.",
+        ]
+    )
+
+
+def load(target: str) -> Callable[[Any], int | None]:
+    """The function that `module:function` names."""
+    module, _, name = target.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def parse(function: Callable[[Any], int | None], arguments: Sequence[str], program: str) -> Any:
+    """What the function takes: the list of arguments, or the dataclass of options that they stand for."""
+    hints = {name: kind for name, kind in get_type_hints(function).items() if name != "return"}
+    (kind,) = hints.values()
+    if not is_dataclass(kind):  # a sequence of strings: the command reads its arguments itself
+        return list(arguments)
+    import tyro
+
+    return tyro.cli(cast("type[Any]", kind), prog=program, args=arguments, description=function.__doc__)
+
+
+def dispatch(commands: Mapping[str, Command], arguments: Sequence[str], program: str) -> int:
+    """Runs the command that the first argument names, or says which there are."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(usage(commands, program), file=sys.stdout if arguments else sys.stderr)
+        return 0 if arguments else 2
+    name = arguments[0]
+    if name not in commands:
+        near = difflib.get_close_matches(name, commands, n=1)
+        hint = f"did you mean `{program} {near[0]}`?" if near else f"there are {', '.join(commands)}."
+        print(f"{program}: there is no command {name!r}; {hint}", file=sys.stderr)
+        return 2
+    function = load(commands[name].target)
+    return function(parse(function, arguments[1:], f"{program} {name}")) or 0
+
+
+def show_error(error: AwacError) -> None:
+    """Prints the message in one paragraph on standard error."""
+    from rich.console import Console
+    from rich.text import Text
+
+    text = Text.assemble(("error: ", "bold red"), str(error))
+    Console(stderr=True, soft_wrap=True, highlight=False).print(text)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs `awac`; returns the exit code that `docs/faults.md` lists.
+
+    Args:
+        arguments: What stands after `awac`; those of the process where None.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    debug = os.environ.get("AWAC_DEBUG", "0") not in ("", "0")
+    if arguments and arguments[0] == "--debug":
+        debug, arguments = True, arguments[1:]
+    if arguments == ["--version"]:
+        print(f"awac {version('awac')}")
+        return 0
+    try:
+        return dispatch(COMMANDS, arguments, "awac")
+    except AwacError as error:
+        if debug:
+            raise
+        show_error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        if debug:
+            raise
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())
