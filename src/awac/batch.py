@@ -33,8 +33,9 @@ class Batch(NamedTuple):
     provenance: Array  # int8 (n,), a Provenance
     steps: Array  # int32 (n,), environment steps between the two observations; 1 unless n-step returns are asked for
 
-    def __len__(self) -> int:
-        """The number of transitions, not of fields."""
+    @property
+    def size(self) -> int:
+        """The number of transitions; `len` of a named tuple is the number of its fields."""
         return len(self.rewards)
 
 

@@ -6,6 +6,7 @@ provenance, which makes each of its rings a queue.
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 import equinox as eqx
 import jax
@@ -77,12 +78,12 @@ def create(capacity: int, sizes: Sizes, prior: Batch | None = None) -> Buffer:
     members = jnp.zeros((PROVENANCES, capacity), dtype=jnp.int32)
     none = jnp.zeros(PROVENANCES, dtype=jnp.int32)
     buffer = Buffer(empty, jnp.int32(0), jnp.int32(0), members, none, jnp.zeros_like(none))
-    if prior is None or len(prior) == 0:
+    if prior is None or prior.size == 0:
         return buffer
     return insert(buffer, Batch(*(array[-capacity:] for array in prior)))
 
 
-@eqx.filter_jit(donate="first")
+@partial(jax.jit, donate_argnums=0)
 def insert(buffer: Buffer, batch: Batch) -> Buffer:
     """Appends transitions, in time order, overwriting the oldest. `batch` is at most as long as the capacity."""
     capacity, count = buffer.data.rewards.shape[0], batch.rewards.shape[0]
