@@ -1,0 +1,142 @@
+"""`make`: the one way in to an environment, and the one place where wrappers and their order are written."""
+
+import difflib
+import importlib
+from collections.abc import Callable
+from typing import Any, cast
+
+import gymnasium
+from numpy.typing import NDArray
+
+from awac.envs.guard import Guard
+from awac.errors import ConfigError
+
+Array = NDArray[Any]
+Env = gymnasium.Env[Array, Array]
+
+SUPPORTED = (
+    "supported are a one-dimensional float Box as observation space and a one-dimensional float Box with finite bounds "
+    "as action space (gymnasium.wrappers.FlattenObservation and RescaleAction turn many others into these)"
+)
+
+
+def make(
+    env_id: str,
+    render_mode: str | None = None,
+    *,
+    isolate: bool = False,
+    deadline: float = 10.0,
+    stale_after: int | None = None,
+    **options: Any,
+) -> Guard:
+    """Makes an environment by Gymnasium id or by `module:factory`, checked and wrapped.
+
+    From the inside out: the environment, Gymnasium's order check and time limit (`max_episode_steps`), with `isolate` a
+    process of its own around these, and `Guard` outermost.
+
+    Args:
+        env_id: an id that Gymnasium knows (`awac/PenBinary-v0`, `HalfCheetah-v5`), `module:id`, or `module:factory`
+            where the factory is a class or function that returns a `gymnasium.Env`.
+        render_mode: as in Gymnasium.
+        isolate: run it in a process of its own, so that a hang or a crash ends the episode and not the run.
+        deadline: seconds that one reset or step may take there.
+        stale_after: refuse this many equal observations in a row; see `Guard`.
+        options: for the environment, and `max_episode_steps`.
+
+    Raises:
+        ConfigError: the id, an option or a space is not possible.
+        BadTransition: with `isolate`, the process did not start.
+    """
+    if isolate:
+        from awac.envs.isolation import IsolatedEnv  # it imports this module on the other side
+
+        env: Env = IsolatedEnv(env_id, render_mode, options, deadline)
+    else:
+        env = build(env_id, render_mode, options)
+    return Guard(env, stale_after)
+
+
+def build(env_id: str, render_mode: str | None, options: dict[str, Any]) -> Env:
+    """The environment with Gymnasium's own wrappers, its spaces checked; `make` adds ours.
+
+    Raises:
+        ConfigError: the id, an option or a space is not possible.
+    """
+    factory = _factory(env_id)
+    try:
+        env = _from_id(env_id, render_mode, options) if factory is None else _call(factory, render_mode, options)
+    except (TypeError, gymnasium.error.DependencyNotInstalled) as error:
+        raise ConfigError(f"{env_id} cannot be made with the options {options}: {error}") from error
+    check_spaces(env_id, env)
+    return env
+
+
+def relabel(env_id: str, **options: Any) -> Callable[[Array], Array]:
+    """The reward of a task as a function of next observations (n, O) -> float32 (n,), to relabel datasets.
+
+    A task offers it by a static method `reward_function(**options)` of its class.
+
+    Raises:
+        ConfigError: the id is unknown, or its reward depends on more than the next observation.
+    """
+    factory = _factory(env_id)
+    defaults: dict[str, Any] = {}
+    if factory is None:
+        spec = _spec(env_id)
+        defaults = dict(spec.kwargs)
+        entry = spec.entry_point
+        factory = cast("Any", gymnasium.envs.registration.load_env_creator(entry) if isinstance(entry, str) else entry)
+    function = getattr(factory, "reward_function", None)
+    if function is None:
+        raise ConfigError(f"the rewards of {env_id} cannot be recomputed: it does not define them by next observations")
+    options.pop("max_episode_steps", None)
+    return function(**{**defaults, **options})
+
+
+def check_spaces(env_id: str, env: Env) -> None:
+    """Refuses spaces that the learners cannot use.
+
+    Raises:
+        ConfigError: naming the space and what is supported.
+    """
+    spaces: dict[str, Any] = {"observation_space": env.observation_space, "action_space": env.action_space}
+    for name, space in spaces.items():
+        if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1 or space.dtype.kind != "f":
+            raise ConfigError(f"{env_id}: {name} is {space}; {SUPPORTED}")
+    if not env.action_space.is_bounded():  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] - a Box
+        raise ConfigError(f"{env_id}: action_space {env.action_space} has infinite bounds; {SUPPORTED}")
+
+
+def _factory(env_id: str) -> Callable[..., Env] | None:
+    """The factory of `module:factory`, or None when it is an id (`module:id` imports the module on the way)."""
+    module, _, name = env_id.rpartition(":")
+    if not module:
+        return None
+    try:
+        return getattr(importlib.import_module(module), name, None)
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"{env_id}: module {module} cannot be imported: {error}") from error
+
+
+def _call(factory: Callable[..., Env], render_mode: str | None, options: dict[str, Any]) -> Env:
+    options = dict(options)
+    limit = options.pop("max_episode_steps", None)
+    if render_mode is not None:
+        options["render_mode"] = render_mode
+    env = factory(**options)
+    return env if limit is None else gymnasium.wrappers.TimeLimit(env, limit)
+
+
+def _from_id(env_id: str, render_mode: str | None, options: dict[str, Any]) -> Env:
+    # Guard checks every step; Gymnasium's passive checker would check the first ones again.
+    return gymnasium.make(_spec(env_id), render_mode=render_mode, disable_env_checker=True, **options)
+
+
+def _spec(env_id: str) -> gymnasium.envs.registration.EnvSpec:
+    name = env_id.rpartition(":")[2]
+    if name not in gymnasium.registry and name.startswith(("AdroitHand", "FrankaKitchen", "PointMaze", "AntMaze")):
+        importlib.import_module("gymnasium_robotics")  # registers its ids
+    if name not in gymnasium.registry:
+        nearest = difflib.get_close_matches(name, gymnasium.registry.keys(), n=3, cutoff=0.4)
+        raise ConfigError(f"environment {env_id!r} is unknown; nearest are {', '.join(nearest) or 'none'}")
+    return gymnasium.registry[name]

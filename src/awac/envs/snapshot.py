@@ -1,0 +1,177 @@
+"""The exact state of an environment as named NumPy arrays, so that a resumed run goes on bit by bit.
+
+`capture` knows Gymnasium's own wrappers, any environment with `get_state` and `set_state`, and the MuJoCo environments
+of Gymnasium and the Adroit ones of gymnasium-robotics. For anything else it returns None: guessing what a foreign class
+keeps in its attributes would resume a run that only looks right.
+
+A captured state belongs to the same environment id, options and MuJoCo version.
+"""
+
+import importlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from awac.errors import CheckpointError
+
+Array = NDArray[Any]
+
+# Private attributes of Gymnasium's wrappers, the same since 0.26; `test_snapshot` notices when one changes.
+WRAPPERS: Mapping[str, tuple[str, ...]] = {
+    "TimeLimit": ("_elapsed_steps",),
+    "OrderEnforcing": ("_has_reset",),
+    "Guard": ("episode", "steps", "unchanged", "last_observation"),
+    "ClipAction": (),
+    "RescaleAction": (),
+    "RescaleObservation": (),
+    "FlattenObservation": (),
+    "DtypeObservation": (),
+}
+
+KNOWN_SIMULATIONS = ("gymnasium.envs.mujoco.", "gymnasium_robotics.envs.adroit_hand.")
+
+# Tasks keep goals and fixtures in the model: where bodies, sites and geometries are attached.
+MODEL_FIELDS = ("body_pos", "body_quat", "site_pos", "site_quat", "geom_pos", "geom_quat", "geom_size")
+
+# Not part of MuJoCo's state because a step computes them anew, but read by rewards before that step (Ant's velocity).
+DERIVED_FIELDS = ("xpos", "xquat", "xipos", "site_xpos", "geom_xpos", "subtree_com", "cfrc_ext", "qacc", "sensordata")
+
+
+def capture(env: gymnasium.Env[Any, Any]) -> dict[str, Array] | None:
+    """Everything that the next steps and resets of an environment depend on.
+
+    Returns:
+        Named arrays, none of dtype object; None where some part of the environment is of an unknown kind.
+    """
+    captured: dict[str, Array] = {}
+    for position, wrapper in enumerate(_wrappers(env)):
+        names = WRAPPERS.get(type(wrapper).__name__)
+        if names is None or not type(wrapper).__module__.startswith(("gymnasium.", "awac.")):
+            return None
+        for name in names:
+            value = getattr(wrapper, name)
+            if value is not None:
+                captured[f"wrapper_{position}/{name}"] = np.asarray(value)
+    inner: Any = env.unwrapped
+    state = _inner_state(inner)
+    if state is None:
+        return None
+    captured |= {f"env/{name}": values for name, values in state.items()}
+    captured["generator"] = _from_json(inner.np_random.bit_generator.state)
+    return captured
+
+
+def restore(env: gymnasium.Env[Any, Any], captured: Mapping[str, Array]) -> None:
+    """Puts a captured state into an environment made with the same id and options, fresh or used.
+
+    Raises:
+        CheckpointError: the state is not one of this environment.
+    """
+    for position, wrapper in enumerate(_wrappers(env)):
+        for name in WRAPPERS.get(type(wrapper).__name__, ()):
+            value = captured.get(f"wrapper_{position}/{name}")
+            setattr(wrapper, name, value.item() if value is not None and value.ndim == 0 else value)
+    inner: Any = env.unwrapped
+    prefix = "env/"
+    state = {name.removeprefix(prefix): values for name, values in captured.items() if name.startswith(prefix)}
+    if "generator" not in captured or not state:
+        raise CheckpointError(
+            f"the captured state of {type(inner).__name__} has no generator or no values: {[*captured]}"
+        )
+    if _owns_state(inner):
+        inner.set_state(state)
+    else:
+        set_mujoco_state(inner, state)
+    inner.np_random.bit_generator.state = _to_json(captured["generator"])
+
+
+def mujoco_state(env: Any) -> dict[str, Array]:
+    """The state of an environment with a MuJoCo `model` and `data`: for `get_state` of a task.
+
+    It holds MuJoCo's integration state, the model fields that tasks change, derived fields that are read before the
+    next step, and every number and array among the environment's own attributes.
+    """
+    mujoco = _mujoco()
+    model, data = env.model, env.data
+    specification = int(mujoco.mjtState.mjSTATE_INTEGRATION)
+    integration = np.empty(mujoco.mj_stateSize(model, specification), np.float64)
+    mujoco.mj_getState(model, data, integration, specification)
+    state: dict[str, Array] = {"integration": integration}
+    state |= {f"model/{name}": getattr(model, name).copy() for name in MODEL_FIELDS}
+    state |= {f"data/{name}": getattr(data, name).copy() for name in DERIVED_FIELDS}
+    state |= {f"attribute/{name}": np.asarray(value) for name, value in vars(env).items() if _is_number(value)}
+    return state
+
+
+def set_mujoco_state(env: Any, state: Mapping[str, Array]) -> None:
+    """The inverse of `mujoco_state`: for `set_state` of a task.
+
+    Raises:
+        CheckpointError: a part is missing or of another size: another task, or another version of MuJoCo.
+    """
+    mujoco = _mujoco()
+    expected = mujoco_state(env)
+    for name, values in expected.items():
+        if name not in state or (state[name].shape != values.shape and not name.startswith("attribute/")):
+            found = state[name].shape if name in state else "nothing"
+            raise CheckpointError(
+                f"{type(env).__name__}: state {name} has shape {found}, expected {values.shape} (MuJoCo "
+                f"{mujoco.__version__}); it was saved by another task, or with another version of MuJoCo"
+            )
+    model, data = env.model, env.data
+    for name in MODEL_FIELDS:
+        getattr(model, name)[:] = state[f"model/{name}"]
+    for name, value in list(vars(env).items()):
+        if _is_number(value):
+            saved = state[f"attribute/{name}"]
+            setattr(env, name, type(value)(saved.item()) if saved.ndim == 0 else saved.copy())
+    specification = int(mujoco.mjtState.mjSTATE_INTEGRATION)
+    integration = np.asarray(state["integration"], np.float64)
+    mujoco.mj_setState(model, data, integration, specification)
+    mujoco.mj_forward(model, data)  # fills every derived field, so that drawing a frame works at once
+    mujoco.mj_setState(model, data, integration, specification)  # again: the forward pass moved the solver's warm start
+    for name in DERIVED_FIELDS:
+        getattr(data, name)[:] = state[f"data/{name}"]
+
+
+def _mujoco() -> Any:
+    """Imported late, because not every environment needs it, and untyped, because it comes without stubs."""
+    return importlib.import_module("mujoco")
+
+
+def _wrappers(env: gymnasium.Env[Any, Any]) -> Iterator[gymnasium.Wrapper[Any, Any, Any, Any]]:
+    while isinstance(env, gymnasium.Wrapper):
+        yield env
+        env = env.env
+
+
+def _inner_state(inner: Any) -> dict[str, Array] | None:
+    if _owns_state(inner):
+        return inner.get_state()
+    if type(inner).__module__.startswith(KNOWN_SIMULATIONS):
+        return mujoco_state(inner)
+    return None
+
+
+def _owns_state(inner: Any) -> bool:
+    # Gymnasium's MujocoEnv has a `set_state(qpos, qvel)` of its own, but no `get_state`.
+    return hasattr(inner, "get_state") and hasattr(inner, "set_state")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (bool, int, float, np.number, np.bool_)) or (
+        isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
+    )
+
+
+def _from_json(value: Any) -> Array:
+    """A generator's state as bytes: its integers are too long for any NumPy dtype."""
+    return np.frombuffer(json.dumps(value).encode(), np.uint8).copy()
+
+
+def _to_json(values: Array) -> Any:
+    return json.loads(np.asarray(values, np.uint8).tobytes().decode())

@@ -1,0 +1,130 @@
+"""How good a policy is: whole episodes, several environments in lock-step, all success rules in use side by side."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from awac.collect import Act, Env
+from awac.data.dataset import Episode
+from awac.envs.scores import normalized_score
+from awac.rollout import play
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What E episodes showed. The success fields are None where the environment does not report success.
+
+    Attributes:
+        returns: float64 (E,), undiscounted.
+        lengths: int64 (E,), steps.
+        success_any: bool (E,), success at any step.
+        success_final: bool (E,), success at the last step.
+        success_dapg: bool (E,), success at more than 20 (pen) or 25 steps (Rajeswaran et al. 2018); None unless the
+            environment has `dapg_success_steps`.
+        solved_fraction: float64 (E,), the share of steps with success.
+        env_id: of the environment.
+    """
+
+    returns: Array
+    lengths: Array
+    success_any: Array | None
+    success_final: Array | None
+    success_dapg: Array | None
+    solved_fraction: Array | None
+    env_id: str
+
+    def metrics(self) -> dict[str, float]:
+        """Means under the tags of Stable-Baselines3; what does not apply is left out."""
+        metrics = {"eval/mean_reward": float(self.returns.mean()), "eval/mean_ep_length": float(self.lengths.mean())}
+        rates = {
+            "eval/success_rate": self.success_final,
+            "eval/success_any": self.success_any,
+            "eval/success_dapg": self.success_dapg,
+            "eval/solved_fraction": self.solved_fraction,
+        }
+        metrics |= {tag: float(values.mean()) for tag, values in rates.items() if values is not None}
+        score = normalized_score(self.env_id, metrics["eval/mean_reward"])
+        return metrics if score is None else {**metrics, "eval/normalized_score": score}
+
+
+class Evaluator:
+    """Keeps its environments between evaluations: building them costs more than an episode.
+
+    Use it as a context manager, or call `close`.
+    """
+
+    def __init__(self, make_env: Callable[[], Env], episodes: int, seed: int, parallel: int = 10) -> None:
+        """Makes the environments at the first evaluation.
+
+        Args:
+            make_env: makes one environment.
+            episodes: of each evaluation.
+            seed: episode i begins with `reset(seed=seed + i)`, the same in each evaluation, for any `parallel`.
+            parallel: how many environments share one call of the policy.
+        """
+        self.make_env, self.episodes, self.seed, self.parallel = make_env, episodes, seed, parallel
+        self.envs: list[Env] = []
+
+    def evaluate(self, act: Act) -> Evaluation:
+        """Plays the episodes.
+
+        Raises:
+            EnvironmentFault: too many faults.
+            DivergedError: the policy's action is not finite.
+        """
+        while len(self.envs) < min(self.parallel, self.episodes):
+            self.envs.append(self.make_env())
+        return summarize(play(self.envs, act, self.episodes, self.seed), self.envs[0])
+
+    def close(self) -> None:
+        """Closes the environments."""
+        while self.envs:
+            self.envs.pop().close()
+
+    def __enter__(self) -> "Evaluator":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def evaluate(make_env: Callable[[], Env], act: Act, episodes: int, seed: int, parallel: int = 10) -> Evaluation:
+    """One evaluation with environments of its own; see `Evaluator`.
+
+    Raises:
+        EnvironmentFault: too many faults.
+        DivergedError: the policy's action is not finite.
+    """
+    with Evaluator(make_env, episodes, seed, parallel) as evaluator:
+        return evaluator.evaluate(act)
+
+
+def summarize(episodes: list[Episode], env: Env) -> Evaluation:
+    """The figures of played episodes.
+
+    Args:
+        episodes: from `play`.
+        env: the environment they were played in, for its id and its `dapg_success_steps`.
+    """
+    lengths = np.array([len(episode) for episode in episodes])
+    counts: Array | None = None
+    final: Array | None = None
+    if all(episode.success is not None for episode in episodes):
+        successes = [np.asarray(episode.success) for episode in episodes]
+        counts = np.array([success.sum() for success in successes])
+        final = np.array([success[-1] for success in successes])
+    needed: int | None = getattr(env.unwrapped, "dapg_success_steps", None)
+    return Evaluation(
+        returns=np.array([episode.rewards.sum(dtype=np.float64) for episode in episodes]),
+        lengths=lengths,
+        success_any=None if counts is None else counts > 0,
+        success_final=final,
+        success_dapg=None if counts is None or needed is None else counts > needed,
+        solved_fraction=None if counts is None else counts / lengths,
+        env_id=env.spec.id if env.spec is not None else type(env.unwrapped).__name__,
+    )

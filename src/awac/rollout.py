@@ -1,0 +1,158 @@
+"""Whole episodes, several environments in lock-step: for evaluation, for datasets and for films.
+
+One call of the policy serves all environments, always with the same number of rows, so that a compiled policy compiles
+once.
+"""
+
+import contextlib
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from awac.batch import Provenance
+from awac.collect import Act, Array, Env, action_bounds, derived_seed, forget, size_of, success_of
+from awac.data.dataset import Episode
+from awac.envs.factory import make
+from awac.envs.guard import BadTransition, FaultBudget
+
+OnStep = Callable[[Env], None]
+
+
+def play(
+    envs: Sequence[Env],
+    act: Act,
+    episodes: int,
+    seed: int,
+    provenance: Provenance = Provenance.ROLLOUT,
+    source: str = "episode",
+    on_step: OnStep | None = None,
+) -> list[Episode]:
+    """Plays episodes to their end; episode i begins with `reset(seed=seed + i)`, in whichever environment is free.
+
+    A deterministic policy therefore gives the same episodes for any number of environments. An episode with a fault is
+    dropped, counted and played again from another start.
+
+    Args:
+        envs: environments of one kind, from `awac.envs.make`; with a time limit, or they may never end.
+        act: the policy; its actions are clipped to the bounds, and the clipped ones are stored.
+        episodes: how many.
+        seed: of the first episode.
+        provenance: stored with each episode.
+        source: its name in messages, followed by its index.
+        on_step: called with the environment after each of its resets and steps (to film it).
+
+    Returns:
+        The episodes in the order of their seeds; `infos["success"]` where the environment says so.
+
+    Raises:
+        EnvironmentFault: too many faults.
+        DivergedError: the policy's action is not finite.
+    """
+    low, high = action_bounds(envs[0])
+    waiting = deque((index, 0) for index in range(episodes))
+    recordings = [_Recording(env, on_step) for env in envs[:episodes]]
+    observations = np.zeros((len(recordings), size_of(envs[0].observation_space)), np.float32)
+    budget = FaultBudget()
+    done: dict[int, Episode] = {}
+    while len(done) < episodes:
+        for row, recording in enumerate(recordings):
+            while waiting and not recording.running:
+                index, attempt = waiting.popleft()
+                try:
+                    observations[row] = recording.begin(index, attempt, derived_seed(seed + index, attempt))
+                except BadTransition as error:
+                    budget.fault(error)
+                    waiting.appendleft((index, attempt + 1))
+                else:
+                    forget(act, row)
+        actions = np.clip(act(observations), low, high)
+        for row, recording in enumerate(recordings):
+            if not recording.running:
+                continue
+            try:
+                observations[row] = recording.step(actions[row])
+            except BadTransition as error:
+                budget.fault(error)
+                recording.running = False
+                waiting.appendleft((recording.index, recording.attempt + 1))
+                continue
+            budget.good_step()
+            if not recording.running:
+                done[recording.index] = recording.episode(provenance, f"{source} {recording.index}")
+    return [done[index] for index in range(episodes)]
+
+
+def collect_episodes(
+    env_id: str,
+    act: Act,
+    episodes: int,
+    seed: int,
+    provenance: Provenance = Provenance.ROLLOUT,
+    parallel: int = 1,
+    options: Mapping[str, Any] | None = None,
+) -> list[Episode]:
+    """Plays a policy in an environment given by its id, for datasets; see `play`.
+
+    Args:
+        env_id: as for `awac.envs.make`.
+        act: the policy.
+        episodes: how many.
+        seed: of the first episode.
+        provenance: stored with each episode.
+        parallel: how many environments share one call of the policy.
+        options: for `awac.envs.make`.
+
+    Raises:
+        ConfigError: the environment cannot be made.
+        EnvironmentFault: too many faults.
+    """
+    with contextlib.ExitStack() as stack:
+        envs = [make(env_id, **(options or {})) for _ in range(min(parallel, episodes))]
+        for env in envs:
+            stack.callback(env.close)
+        return play(envs, act, episodes, seed, provenance, env_id)
+
+
+class _Recording:
+    """One environment and the episode under way in it."""
+
+    def __init__(self, env: Env, on_step: OnStep | None) -> None:
+        self.env, self.on_step = env, on_step
+        self.running = False
+        self.index = self.attempt = 0
+        self.observations: list[Array] = []
+        self.steps: list[tuple[Array, float, bool, bool, bool | None]] = []
+
+    def begin(self, index: int, attempt: int, seed: int) -> Array:
+        observation, _ = self.env.reset(seed=seed)
+        self.index, self.attempt, self.running = index, attempt, True
+        self.observations, self.steps = [observation.astype(np.float32)], []
+        self._show()
+        return self.observations[-1]
+
+    def step(self, action: Array) -> Array:
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        self.observations.append(observation.astype(np.float32))
+        self.steps.append((action, float(reward), bool(terminated), bool(truncated), success_of(info)))
+        self.running = not (terminated or truncated)
+        self._show()
+        return self.observations[-1]
+
+    def episode(self, provenance: Provenance, source: str) -> Episode:
+        actions, rewards, terminated, truncated, success = zip(*self.steps, strict=True)
+        return Episode(
+            observations=np.stack(self.observations),
+            actions=np.stack(actions).astype(np.float32),
+            rewards=np.array(rewards, np.float32),
+            terminated=np.array(terminated, bool),
+            truncated=np.array(truncated, bool),
+            infos={} if None in success else {"success": np.array(success, bool)},
+            provenance=provenance,
+            source=source,
+        )
+
+    def _show(self) -> None:
+        if self.on_step is not None:
+            self.on_step(self.env)
