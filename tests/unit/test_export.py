@@ -31,9 +31,7 @@ def random_policy(
     return Policy(
         weights=[draw(shape) / np.sqrt(shape[0]) for shape in widths],
         biases=[0.3 * draw(size) for size in outputs],
-        scaling=Scaling(
-            spread * draw(observation), np.exp(draw(observation)), low, low + spread * np.exp(draw(action))
-        ),
+        scaling=Scaling(spread * draw(observation), np.exp(draw(observation)), low, low + width),
         head=GAUSSIAN if kind == "gaussian" else TANH_GAUSSIAN,
         log_std=None if dependent else draw(action),
         activation=activation,
