@@ -79,7 +79,7 @@ def write(folder: Path, parts: Parts, entries: Mapping[str, Any]) -> None:
     temporary = storage.begin_folder(folder)
     written: dict[str, Any] = {}
     for name, arrays in parts.items():
-        content = _encode(arrays)
+        content = _encode(name, arrays)
         storage.write_new(temporary / _file_name(name), content)
         written[name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     manifest |= {"format": FORMAT, "awac": importlib.metadata.version("awac"), "parts": written}
@@ -130,9 +130,10 @@ def read_manifest(folder: Path) -> Manifest:
     return manifest
 
 
-def _read_part(folder: Path, name: str, entry: Mapping[str, Any]) -> Arrays:
-    if not _PART_NAME.fullmatch(name):
-        raise CheckpointError(f"{folder / MANIFEST}: part name {name!r} is no plain file name")
+def _read_part(folder: Path, name: str, entry: Any) -> Arrays:
+    named = _PART_NAME.fullmatch(name) is not None
+    if not named or not isinstance(entry, dict) or "bytes" not in entry or "sha256" not in entry:
+        raise CheckpointError(f"{folder / MANIFEST}: part {name!r} is no plain file name with its length and SHA-256")
     path = folder / _file_name(name)
     try:
         size = path.stat().st_size  # before reading, so that a wrong file costs no memory
@@ -149,10 +150,13 @@ def _read_part(folder: Path, name: str, entry: Mapping[str, Any]) -> Arrays:
         raise CheckpointError(f"{path}: part {name!r} is no safetensors file: {error}") from error
 
 
-def _encode(arrays: Arrays) -> bytes:
+def _encode(part: str, arrays: Arrays) -> bytes:
     # safetensors copies raw memory: it must be contiguous and little-endian, or the bytes would be others.
     native = {name: np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C") for name, array in arrays.items()}
-    return safetensors.numpy.save(native)
+    try:
+        return safetensors.numpy.save(native)
+    except safetensors.SafetensorError as error:
+        raise TypeError(f"part {part!r}: {error}") from error
 
 
 def _manifest_hash(manifest: Manifest) -> str:

@@ -60,7 +60,7 @@ class Journal:
 
     def append(self, batch: Batch) -> None:
         """Keeps transitions (NumPy arrays of one leading axis) in memory until `commit`."""
-        if len(batch):
+        if batch.size:
             self._pending.append(batch)
 
     def commit(self) -> int:
@@ -81,7 +81,7 @@ class Journal:
         path = self._folder / f"segment-{len(self._segments):06d}"
         if path.exists():  # a commit failed after the rename: no checkpoint counts these, and all are still in memory
             storage.remove_folder(path)
-        segment = Segment(path, self.count, len(batch))
+        segment = Segment(path, self.count, batch.size)
         parts = {_PART: {name: getattr(batch, name) for name in Batch._fields}}
         archive.write(path, parts, {"first": segment.first, "count": segment.count})
         self._segments.append(segment)
@@ -155,9 +155,10 @@ def _survey(folder: Path) -> tuple[list[Segment], CheckpointError | None]:
 
 
 def _segment(path: Path, manifest: Mapping[str, Any], index: int, first: int) -> Segment:
-    if path.name != f"segment-{index:06d}" or manifest.get("first") != first or not isinstance(manifest["count"], int):
-        raise CheckpointError(f"{path}: it does not follow the segment before it; segment-{index:06d} is missing")
-    return Segment(path, first, manifest["count"])
+    name, count = f"segment-{index:06d}", manifest.get("count")
+    if path.name != name or manifest.get("first") != first or not isinstance(count, int):
+        raise CheckpointError(f"{path}: it does not follow the segment before it; {name} is missing or another")
+    return Segment(path, first, count)
 
 
 def _folders(folder: Path) -> list[Path]:
