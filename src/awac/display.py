@@ -148,7 +148,8 @@ class Display:
         for label, value in self.shown():
             values.add_row(Text(label, style="dim"), Text(value, style="bold"))
         head = Text.assemble((self.phase, "bold"), f"  step {self.step:,} of {self.total:,}  ", (self.pace(), "cyan"))
-        bar = ProgressBar(total=max(self.total, 1), completed=self.step)
+        bar = Table.grid(expand=True)  # a progress bar alone ends no line
+        bar.add_row(ProgressBar(total=max(self.total, 1), completed=self.step))
         return Panel(Group(head, bar, values), title=self.title, title_align="left")
 
 

@@ -102,6 +102,7 @@ def test_terminal_shows_a_panel():
     assert "AWAC on pen" in text
     assert "step 1,000 of 2,000" in text
     assert "250 steps/s, 0:04 left" in text
+    assert "success                75%" in text
     assert "effective sample size  0.1612" in text
     assert "the switch: 500 transitions of prior data" in text
     assert "other" not in text
