@@ -1,0 +1,114 @@
+"""Repairs that a user may ask for; every one is reported, none is silent."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from awac.data.dataset import Dataset, Episode
+from awac.data.report import Problem
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What may be changed on the way in; nothing by default, except rounding at the action bounds."""
+
+    drop_bad_episodes: bool = False  # leave out every episode that has an error
+    drop_duplicates: bool = False  # keep the first of equal episodes
+    clip_actions: bool = False  # clip actions to their bounds, however far outside
+    terminations_are_timeouts: bool = False  # store every `terminated` as `truncated`
+    relabel: str | None = None  # recompute rewards from next observations by this environment's task
+
+
+def prepare(dataset: Dataset, repair: Repair) -> tuple[Dataset, list[str]]:
+    """Makes the repairs that come before the checks.
+
+    Raises:
+        ConfigError: the environment to relabel by has no reward that is a function of the next observation.
+    """
+    done: list[str] = []
+    if repair.relabel is not None:
+        dataset = relabel(dataset, task_reward(repair.relabel))
+        done.append(f"rewards: recomputed from next observations by {repair.relabel}")
+    if repair.terminations_are_timeouts:
+        count = sum(bool(episode.terminated.any()) for episode in dataset.episodes)
+        dataset = _with(dataset, [_timed_out(episode) for episode in dataset.episodes])
+        done.append(f"terminated: stored as truncated in {count} episodes")
+    if repair.drop_duplicates:
+        copies = {copy for _, copy in duplicates(dataset.episodes)}
+        done += [f"dropped: {dataset.episodes[copy].source} repeats an earlier episode" for copy in sorted(copies)]
+        dataset = _with(dataset, [episode for i, episode in enumerate(dataset.episodes) if i not in copies])
+    return dataset, done
+
+
+def task_reward(env_id: str) -> Callable[[np.ndarray], np.ndarray]:
+    """The function from next observations (n, observation) to rewards (n,) of a task.
+
+    Raises:
+        ConfigError: the environment is unknown, or its rewards depend on more.
+    """
+    from awac.envs import relabel as find  # gymnasium and MuJoCo: only those who relabel pay for them
+
+    return find(env_id)
+
+
+def relabel(dataset: Dataset, reward: Callable[[np.ndarray], np.ndarray]) -> Dataset:
+    """Recomputes all rewards from next observations."""
+    return _with(
+        dataset,
+        [replace(episode, rewards=reward(episode.observations[1:]).astype(np.float32)) for episode in dataset.episodes],
+    )
+
+
+def drop(dataset: Dataset, problems: Sequence[tuple[int, Problem]]) -> tuple[Dataset, list[str]]:
+    """Leaves out the episodes that have problems; each problem comes with the episode's place in the dataset."""
+    bad = {index for index, _ in problems}
+    kept = [episode for index, episode in enumerate(dataset.episodes) if index not in bad]
+    return _with(dataset, kept), [f"dropped: {problem}" for _, problem in problems]
+
+
+def clip(dataset: Dataset) -> tuple[Dataset, list[str]]:
+    """Clips actions to the bounds, where they are known, and counts what it changed."""
+    low, high = dataset.action_low, dataset.action_high
+    if low is None or high is None:
+        return dataset, []
+    count = touched = 0
+    largest = 0.0
+    episodes: list[Episode] = []
+    for episode in dataset.episodes:
+        clipped = np.clip(episode.actions, low, high)
+        changed = int(np.count_nonzero(clipped != episode.actions))
+        if changed:
+            largest = max(largest, float(np.abs(clipped - episode.actions).max()))
+            episode = replace(episode, actions=clipped)
+        count, touched = count + changed, touched + bool(changed)
+        episodes.append(episode)
+    if not count:
+        return dataset, []
+    line = f"actions: clipped {count} components in {touched} episodes to their bounds, the largest by {largest:.3g}"
+    return _with(dataset, episodes), [line]
+
+
+def duplicates(episodes: Sequence[Episode]) -> list[tuple[int, int]]:
+    """Pairs (first, copy) of equal episodes; a cheap fingerprint first, the arrays only where it agrees."""
+    seen: dict[tuple[int, bytes, bytes, bytes], int] = {}
+    pairs: list[tuple[int, int]] = []
+    for index, episode in enumerate(episodes):
+        ends = (episode.observations[0].tobytes(), episode.observations[-1].tobytes(), episode.actions[-1].tobytes())
+        first = seen.setdefault((len(episode), *ends), index)
+        if first != index and all(
+            np.array_equal(getattr(episodes[first], name), getattr(episode, name))
+            for name in ("observations", "actions", "rewards")
+        ):
+            pairs.append((first, index))
+    return pairs
+
+
+def _timed_out(episode: Episode) -> Episode:
+    return replace(
+        episode, terminated=np.zeros_like(episode.terminated), truncated=episode.truncated | episode.terminated
+    )
+
+
+def _with(dataset: Dataset, episodes: Sequence[Episode]) -> Dataset:
+    return replace(dataset, episodes=tuple(episodes))

@@ -1,0 +1,109 @@
+"""`[provenance=]WHERE`: how a command line names prior data, and the one way in for it."""
+
+import logging
+import re
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from awac.batch import Provenance
+from awac.data.dataset import Dataset, join
+from awac.data.store import data_folder, minari_root, read
+from awac.data.validate import Spaces, check_stored
+from awac.errors import DataError
+
+log = logging.getLogger(__name__)
+MINARI_ID = re.compile(r"[-_\w]+(/[-_\w]+)*-v\d+")
+BUNDLED = Path(__file__).parent / "bundled"
+HELP = "a folder with a Minari dataset, bundled:NAME, or a Minari id such as D4RL/pen/human-v2"
+
+
+def split(source: str) -> tuple[Provenance | None, str]:
+    """Splits `rollout=runs/x/experience` into what it is and where it is.
+
+    Raises:
+        DataError: the word before `=` is no provenance.
+    """
+    word, equals, where = source.partition("=")
+    if not equals or "/" in word or Path(source).exists():
+        return None, source
+    try:
+        return Provenance[word.upper()], where
+    except KeyError:
+        kinds = ", ".join(kind.name.lower() for kind in Provenance)
+        raise DataError(f"{source}: {word!r} is no provenance; allowed are {kinds}") from None
+
+
+def locate(where: str, *, download: bool = False) -> Path:
+    """The folder that WHERE names.
+
+    Args:
+        where: a path, `bundled:NAME`, or a Minari id.
+        download: fetch an id that is not on this machine.
+
+    Raises:
+        DataError: there is nothing of that name, or the download failed.
+    """
+    if where.startswith("bundled:"):
+        return _bundled(where.removeprefix("bundled:"))
+    path = Path(where).expanduser()
+    if data_folder(path):
+        return path
+    if path.is_file():
+        raise DataError(f"{where}: a file; only Minari folders are loaded. Convert it first: awac data import {where}")
+    if path.exists():
+        raise DataError(f"{where}: the folder holds no Minari dataset (data/metadata.json is missing)")
+    if MINARI_ID.fullmatch(where):
+        return _minari(where, download)
+    raise DataError(f"{where}: no such dataset; expected {HELP}")
+
+
+def _bundled(name: str) -> Path:
+    known = sorted(folder.name for folder in BUNDLED.glob("*") if data_folder(folder))
+    if name not in known:
+        raise DataError(f"bundled:{name}: no such dataset; bundled are {', '.join(known) or 'none'}")
+    return BUNDLED / name
+
+
+def _minari(name: str, download: bool) -> Path:
+    minari: Any = import_module("minari")  # untyped, and 0.4 s to import: only those who name a Minari id pay it
+    folder = minari_root() / name
+    if data_folder(folder):
+        return folder
+    if not download:
+        raise DataError(f"{name}: not on this machine ({folder} is missing); allow the download with --download")
+    try:
+        minari.download_dataset(name)
+    except Exception as error:  # the hub's clients raise their own classes, and there are several hubs
+        raise DataError(f"{name}: the download failed: {type(error).__name__}: {error}") from error
+    return folder
+
+
+def load(sources: Sequence[str], *, download: bool = False, spaces: Spaces | None = None) -> Dataset:
+    """Reads, validates and joins prior data.
+
+    Args:
+        sources: each `[demonstration=|rollout=|random=|online=]WHERE`; without a word, the episodes keep what their
+            file says, and are demonstrations where it says nothing.
+        download: fetch Minari ids that are not on this machine.
+        spaces: sizes and action bounds that the data must fit; what the files say where it is None.
+
+    Returns:
+        One dataset, in the order of the sources; every transition knows its provenance.
+
+    Raises:
+        DataError: a source is missing, does not pass validation, or does not fit the others.
+    """
+    if not sources:
+        raise DataError("no data source was given; expected " + HELP)
+    parts: list[Dataset] = []
+    for source in sources:
+        provenance, where = split(source)
+        dataset, report = check_stored(read(locate(where, download=download)), provenance=provenance, spaces=spaces)
+        report.raise_errors()
+        for line in (*report.repairs, *report.warnings):
+            log.warning("%s", line)
+        assert dataset is not None
+        parts.append(dataset)
+    return join(parts)

@@ -1,0 +1,235 @@
+"""Everything that enters passes here: content checks, vectorised over episodes and steps.
+
+`structure.parse` has made sure of form; here come values (finite, inside the action bounds) and the logic of endings.
+What is merely suspicious is a warning, see `suspicions`.
+"""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from awac.batch import Provenance
+from awac.data import structure, suspicions
+from awac.data.dataset import Dataset, Episode
+from awac.data.repair import Repair, clip, drop, prepare
+from awac.data.report import Problem, Report
+from awac.data.store import Stored
+from awac.data.suspicions import Range, Task
+from awac.errors import DataError
+
+TOLERANCE = 1e-4  # of half the action range: float rounding; such actions are clipped with a count, larger ones refused
+
+
+@dataclass(frozen=True, eq=False)
+class Spaces:
+    """What an environment expects of data.
+
+    Attributes:
+        observation_size: numbers in one observation.
+        action_low: float32 (action,).
+        action_high: float32 (action,).
+    """
+
+    observation_size: int
+    action_low: np.ndarray
+    action_high: np.ndarray
+
+
+Located = tuple[int, Problem]  # with the episode's place in the dataset in memory
+
+
+class Extremes(NamedTuple):
+    """Per episode, the smallest and largest value of every column: enough for most checks, one pass over the data."""
+
+    observations: tuple[np.ndarray, np.ndarray]  # (episodes, observation) each
+    actions: tuple[np.ndarray, np.ndarray]
+    rewards: tuple[np.ndarray, np.ndarray]  # (episodes, 1) each
+
+
+def check(
+    dataset: Dataset, *, spaces: Spaces | None = None, repair: Repair | None = None, task: Task | None = None
+) -> Report:
+    """Checks a dataset in memory; see `examine` for the repaired dataset itself."""
+    return examine(dataset, spaces=spaces, repair=repair, task=task)[1]
+
+
+def check_stored(
+    stored: Stored,
+    *,
+    provenance: Provenance | None = None,
+    spaces: Spaces | None = None,
+    repair: Repair | None = None,
+    task: Task | None = None,
+) -> tuple[Dataset | None, Report]:
+    """Checks what a reader found, from form to content.
+
+    Args:
+        stored: raw episodes and their origin.
+        provenance: overrides what the file says.
+        spaces: sizes and bounds to hold the data against; the file's own bounds where None.
+        repair: what may be changed.
+        task: see `examine`.
+
+    Returns:
+        The dataset, None where nothing usable is left, and the report.
+    """
+    repair = repair or Repair()
+    problems: list[Problem] = []
+    episodes: list[Episode] = []
+    for raw in stored.episodes:
+        episode, found = structure.parse(raw, provenance)
+        problems += found
+        episodes += [episode] if episode else []
+    misfits = structure.sizes(episodes)
+    problems += misfits
+    wrong = {problem.episode for problem in misfits}
+    kept = tuple(episode for episode in episodes if episode.place[1] not in wrong)
+    dataset = Dataset(kept, stored.name, stored.metadata, stored.action_low, stored.action_high)
+    dropped: list[str] = []
+    if repair.drop_bad_episodes and kept:
+        dropped, problems = [f"dropped: {problem}" for problem in problems], []
+    if not stored.episodes:
+        problems.append(Problem("empty-dataset", "there is no episode", file=stored.name))
+    early = Report(errors=tuple(problems), repairs=tuple(dropped))
+    if not kept:
+        return None, early
+    checked, report = examine(dataset, spaces=spaces, repair=repair, task=task)
+    return checked, early.joined(report)
+
+
+def examine(
+    dataset: Dataset, *, spaces: Spaces | None = None, repair: Repair | None = None, task: Task | None = None
+) -> tuple[Dataset | None, Report]:
+    """Checks the content of well-formed episodes and makes the repairs that were asked for.
+
+    Args:
+        dataset: well-formed episodes.
+        spaces: sizes and bounds to hold the data against; the dataset's own bounds where None.
+        repair: what may be changed.
+        task: rewards (n,) from next observations (n, observation), to tell whether rewards stand at the right step.
+
+    Returns:
+        The dataset as it may be used (None where no episode is left), and what was found. Actions outside their
+        bounds by rounding are clipped without being asked, and counted.
+    """
+    repair = repair or Repair()
+    if not dataset.episodes:
+        return None, Report(errors=(Problem("empty-dataset", "there is no episode", file=dataset.name),))
+    dataset, done = prepare(dataset, repair)
+    dataset, misfit = _fitted(dataset, spaces)
+    if misfit:
+        return None, Report(errors=(misfit,), repairs=tuple(done))
+    extremes = _extremes(dataset)
+    errors = [*_not_finite(dataset, extremes), *_endings(dataset), *_outside(dataset, extremes, repair)]
+    if repair.drop_bad_episodes and errors:
+        dataset, lines = drop(dataset, errors)
+        done, errors = done + lines, []
+        if not dataset.episodes:
+            empty = Problem("empty-dataset", "no good episode is left", file=dataset.name)
+            return None, Report(errors=(empty,), repairs=tuple(done))
+        extremes = _extremes(dataset)
+    warnings: list[Problem] = []
+    if not errors:
+        dataset, lines = clip(dataset)
+        done += lines
+        warnings = suspicions.find(dataset, _range(extremes.observations), _range(extremes.actions), task)
+    problems = tuple(problem for _, problem in errors)
+    return dataset, Report(problems, tuple(warnings), tuple(done), len(dataset.episodes), len(dataset))
+
+
+def _fitted(dataset: Dataset, spaces: Spaces | None) -> tuple[Dataset, Problem | None]:
+    """Gives the dataset the environment's bounds, or says what does not fit."""
+    first = dataset.episodes[0]
+    found = (first.observations.shape[1], first.actions.shape[1])
+    low = dataset.action_low if spaces is None else spaces.action_low
+    high = dataset.action_high if spaces is None else spaces.action_high
+    if low is None or high is None:
+        return dataset, None
+    expected = (found[0] if spaces is None else spaces.observation_size, len(low))
+    if found != expected:
+        message = f"observation and action sizes {found}, the environment has {expected}"
+        return dataset, Problem("shape", message, file=dataset.name, field="observations, actions", value=str(found))
+    return replace(dataset, action_low=low.astype(np.float32), action_high=high.astype(np.float32)), None
+
+
+def _extremes(dataset: Dataset) -> Extremes:
+    def of(name: str) -> tuple[np.ndarray, np.ndarray]:
+        arrays = [getattr(episode, name).reshape(len(getattr(episode, name)), -1) for episode in dataset.episodes]
+        return np.stack([array.min(axis=0) for array in arrays]), np.stack([array.max(axis=0) for array in arrays])
+
+    return Extremes(of("observations"), of("actions"), of("rewards"))
+
+
+def _range(extremes: tuple[np.ndarray, np.ndarray]) -> Range:
+    return Range(extremes[0].min(axis=0), extremes[1].max(axis=0))
+
+
+def _problem(dataset: Dataset, index: int, code: str, step: int, field: str, message: str, value: object) -> Located:
+    file, number = dataset.episodes[index].place
+    return index, Problem(code, message, file, number, step, field, str(value))
+
+
+def _not_finite(dataset: Dataset, extremes: Extremes) -> list[Located]:
+    problems: list[Located] = []
+    for name, (low, high) in zip(Extremes._fields, extremes, strict=True):
+        for index in np.flatnonzero(~np.isfinite(low + high).all(axis=1)):  # NaN and infinity survive the sum
+            episode = dataset.episodes[index]
+            values = getattr(episode, name).reshape(len(getattr(episode, name)), -1)
+            bad = np.argwhere(~np.isfinite(values))
+            if not len(bad):
+                continue  # two finite extremes whose sum overflows
+            step, column = bad[0]
+            message = f"value {values[step, column]}, expected a finite float32 ({len(bad)} such in this episode)"
+            field = name if name == "rewards" else f"{name}[{column}]"
+            problems.append(
+                _problem(dataset, int(index), "not-finite", int(step), field, message, values[step, column])
+            )
+    return problems
+
+
+def _endings(dataset: Dataset) -> list[Located]:
+    """`terminated` and `truncated` may only be set on an episode's last step."""
+    problems: list[Located] = []
+    for index, episode in enumerate(dataset.episodes):
+        for name in ("terminated", "truncated"):
+            flags = getattr(episode, name)
+            if flags[:-1].any():
+                step = int(np.argmax(flags))
+                message = f"set at step {step}, but the episode goes on to step {len(episode) - 1}"
+                problems.append(_problem(dataset, index, "ending", step, name, message, True))
+    return problems
+
+
+def _outside(dataset: Dataset, extremes: Extremes, repair: Repair) -> list[Located]:
+    if dataset.action_low is None or dataset.action_high is None or repair.clip_actions:
+        return []
+    low, high = dataset.action_low, dataset.action_high
+    slack = TOLERANCE * (high - low) / 2
+    smallest, largest = extremes.actions
+    outside = ((smallest < low - slack) | (largest > high + slack)).any(axis=1)
+    problems: list[Located] = []
+    for index in np.flatnonzero(outside):
+        episode = dataset.episodes[index]
+        bad = np.argwhere((episode.actions < low - slack) | (episode.actions > high + slack))
+        step, column = bad[0]
+        value = episode.actions[step, column]
+        message = (
+            f"value {value:.7g}, allowed are {low[column]:.7g} to {high[column]:.7g} "
+            f"({len(bad)} such in this episode; --clip-actions to clip them)"
+        )
+        problems.append(_problem(dataset, int(index), "action-bounds", int(step), f"actions[{column}]", message, value))
+    return problems
+
+
+def checked(dataset: Dataset, *, spaces: Spaces | None = None, repair: Repair | None = None) -> Dataset:
+    """The dataset as it may be used.
+
+    Raises:
+        DataError: it may not.
+    """
+    result, report = examine(dataset, spaces=spaces, repair=repair)
+    report.raise_errors()
+    if result is None:
+        raise DataError(f"{dataset.name}: nothing usable is left")
+    return result
