@@ -156,7 +156,7 @@ def build(policy: Policy) -> bytes:
         ConfigError: onnx is not installed.
     """
     if not find_spec("onnx"):
-        raise ConfigError("onnx is not installed; it comes with the extra `export`: pip install 'awac[export]'")
+        raise ConfigError("onnx is not installed; install awac with its extra `export`: awac[export]")
     import onnx
     from onnx import helper
 
