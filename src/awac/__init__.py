@@ -1,1 +1,48 @@
-"""awac."""
+"""Offline pre-training and online fine-tuning of control policies from prior data, after Nair et al. 2020 (AWAC).
+
+The names below are the public ones. They load on first use: a robot that needs `awac.runtime` alone imports no JAX.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from awac.batch import Batch, Provenance
+    from awac.config import Experiment, defaults
+    from awac.envs import make
+    from awac.runtime import Policy
+    from awac.train import Result, resume, train
+
+__all__ = ["Batch", "Experiment", "Policy", "Provenance", "Result", "defaults", "load_policy", "make", "resume", "train"]
+
+_HOMES = {
+    "Batch": "batch",
+    "Experiment": "config",
+    "Policy": "runtime",
+    "Provenance": "batch",
+    "Result": "train",
+    "defaults": "config",
+    "make": "envs",
+    "resume": "train",
+    "train": "train",
+}
+
+
+def load_policy(folder: str) -> "Policy":
+    """Loads the policy of a run folder, or a policy folder; it needs NumPy alone.
+
+    Raises:
+        CheckpointError: there is none, or it is damaged.
+    """
+    from pathlib import Path
+
+    from awac.runtime import Policy
+
+    path = Path(folder)
+    return Policy.load(path / "policy" if (path / "policy").is_dir() else path)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"awac.{_HOMES[name]}"), name)

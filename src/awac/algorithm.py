@@ -97,9 +97,7 @@ def move_targets(networks: Networks, rate: float) -> Networks:
         for part in ("critic", "actor")
         if getattr(networks, f"target_{part}") is not None
     }
-    return eqx.tree_at(
-        lambda tree: [getattr(tree, name) for name in follow], networks, list(follow.values())
-    )
+    return eqx.tree_at(lambda tree: [getattr(tree, name) for name in follow], networks, list(follow.values()))
 
 
 def all_finite(tree: Any) -> Bool[Array, ""]:
@@ -108,9 +106,7 @@ def all_finite(tree: Any) -> Bool[Array, ""]:
     return jnp.all(jnp.stack(checks))
 
 
-def update(
-    algorithm: Algorithm, config: Hyperparameters, state: State, batch: Batch
-) -> tuple[State, Metrics]:
+def update(algorithm: Algorithm, config: Hyperparameters, state: State, batch: Batch) -> tuple[State, Metrics]:
     """One iteration of Algorithm 1: a pure function, to be compiled, scanned, and mapped over seeds.
 
     Where a loss or a gradient is not finite, nothing is applied and `halted` stays true from then on; the state is the

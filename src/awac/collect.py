@@ -132,7 +132,7 @@ class Collector:
         state = {
             "counters": np.array([*counters, self._unseeded], np.int64),
             "running": self._running.to_array(),
-            "finished": np.array([_to_numbers(record) for record in self._finished], np.float64).reshape(-1, 6),
+            "finished": np.array([record_to_numbers(record) for record in self._finished], np.float64).reshape(-1, 6),
         }
         if self._observation is not None:
             state["observation"] = self._observation
@@ -148,7 +148,7 @@ class Collector:
         self.budget = FaultBudget(*budget)
         self._cut, self._unseeded = bool(cut), bool(unseeded)
         self._running = _Running.from_array(state["running"])
-        self._finished = [_from_numbers(row) for row in state["finished"]]
+        self._finished = [record_from_numbers(row) for row in state["finished"]]
         self._observation = state.get("observation")
         captured = {name.removeprefix("env/"): values for name, values in state.items() if name.startswith("env/")}
         if captured:
@@ -263,10 +263,10 @@ def size_of(space: gymnasium.Space[Any]) -> int:
     return shape[0]
 
 
-def _to_numbers(record: EpisodeRecord) -> list[float]:
+def record_to_numbers(record: EpisodeRecord) -> list[float]:
     return [np.nan if value is None else float(value) for value in astuple(record)]
 
 
-def _from_numbers(row: Array) -> EpisodeRecord:
+def record_from_numbers(row: Array) -> EpisodeRecord:
     any_, final = (None if np.isnan(value) else bool(value) for value in row[2:4])
     return EpisodeRecord(float(row[0]), int(row[1]), any_, final, int(row[4]), bool(row[5]))

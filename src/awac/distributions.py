@@ -69,7 +69,7 @@ class TanhGaussian(eqx.Module):
     log_std: Float[Array, "*batch action"]
 
     def mode(self) -> Float[Array, "*batch action"]:
-        """tanh of the mean: the action that evaluation takes."""
+        """The tanh of the mean: the action that evaluation takes."""
         return jnp.tanh(self.mean)
 
     def sample(self, key: PRNGKeyArray, count: tuple[int, ...] = ()) -> Float[Array, "..."]:

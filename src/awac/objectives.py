@@ -68,7 +68,7 @@ def effective_sample_size(weights: Float[Array, " batch"]) -> Scalar:
 
 
 def weight_divergence(scores: Float[Array, " batch"]) -> Scalar:
-    """KL(w || uniform) of the normalised weights w = softmax(scores): the batch's estimate of Equation 9's left side."""
+    """KL(w || uniform) of the weights w = softmax(scores), in nats: a batch's estimate of Equation 9's left side."""
     log_weights = jax.nn.log_softmax(scores)
     return jnp.sum(jnp.exp(log_weights) * (log_weights + jnp.log(scores.shape[0])))
 
@@ -90,12 +90,14 @@ def bounded_temperature(advantages: Float[Array, " batch"], bound: float, floor:
         return jnp.where(feasible, low, middle), jnp.where(feasible, middle, high)
 
     start = (jnp.log(jnp.float32(floor)), jnp.log(jnp.float32(TEMPERATURE_CEILING)))
-    low, high = jax.lax.fori_loop(0, BISECTIONS, halve, start)
+    _, high = jax.lax.fori_loop(0, BISECTIONS, halve, start)
     feasible_at_floor = weight_divergence(advantages / floor) <= bound
     return jnp.where(feasible_at_floor, floor, jnp.exp(high))
 
 
-def soft_value(q: Float[Array, " batch"], log_probs: Float[Array, " batch"], temperature: Scalar) -> Float[Array, " batch"]:
+def soft_value(
+    q: Float[Array, " batch"], log_probs: Float[Array, " batch"], temperature: Scalar
+) -> Float[Array, " batch"]:
     """V(s) = Q(s, a) - alpha log pi(a | s) for one sample (Haarnoja et al. 2018, equation 3)."""
     return q - temperature * log_probs
 

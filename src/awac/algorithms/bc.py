@@ -1,4 +1,4 @@
-"""Behaviour cloning: the policy of the data, by likelihood (the paper's, for roll-outs and baseline) or squared error."""
+"""Behaviour cloning: the policy of the data, by likelihood (the paper's way) or by squared error."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -30,7 +30,7 @@ def networks(key: PRNGKeyArray, sizes: Sizes, config: Config) -> Networks:
 def actor_loss(
     actor: GaussianActor, networks: Networks, batch: Batch, config: Config, key: PRNGKeyArray
 ) -> tuple[Scalar, Metrics]:
-    """max E_{s, a ~ data}[log pi(a | s)], or min E |a - mean(s)|^2."""
+    """Loss of max E_{s, a ~ data}[log pi(a | s)], or min E |a - mean(s)|^2."""
     del networks, key  # a clone reads the data alone
     distribution = actor(batch.observations)
     log_prob = distribution.log_prob(batch.actions)

@@ -105,6 +105,13 @@ def insert(buffer: Buffer, batch: Batch) -> Buffer:
     return Buffer(data, (buffer.position + count) % capacity, size, members, starts, counts)
 
 
+@partial(jax.jit, donate_argnums=0)
+def truncate_newest(buffer: Buffer) -> Buffer:
+    """Marks the newest transition truncated: what comes next belongs to another episode."""
+    newest = (buffer.position - 1) % buffer.data.rewards.shape[0]
+    return eqx.tree_at(lambda tree: tree.data.truncated, buffer, buffer.data.truncated.at[newest].set(True))
+
+
 def _one_hot(provenance: Int[Array, " n"]) -> Bool[Array, "n provenance"]:
     return provenance.astype(jnp.int32)[:, None] == jnp.arange(PROVENANCES)[None]
 

@@ -1,0 +1,58 @@
+"""A run's own experience as a dataset: the prior data of the next run."""
+
+from typing import Any
+
+import numpy as np
+
+from awac.batch import Batch, Provenance
+from awac.config import Experiment
+from awac.data.dataset import Dataset, Episode
+from awac.data.writer import write
+
+
+def episodes_of(batch: Batch, source: str) -> list[Episode]:
+    """Cuts transitions in time order into episodes, at terminations and truncations.
+
+    The last episode may be under way; it ends neither terminated nor truncated.
+    """
+    ends = np.flatnonzero(batch.terminated | batch.truncated) + 1
+    starts = [0, *ends.tolist()]
+    stops = [*ends.tolist(), batch.size]
+    return [
+        Episode(
+            observations=np.concatenate([batch.observations[a:b], batch.next_observations[b - 1 : b]]),
+            actions=batch.actions[a:b],
+            rewards=batch.rewards[a:b],
+            terminated=batch.terminated[a:b],
+            truncated=batch.truncated[a:b],
+            provenance=Provenance(int(batch.provenance[a])),
+            source=f"{source}, episode {index}",
+        )
+        for index, (a, b) in enumerate(zip(starts, stops, strict=True))
+        if b > a
+    ]
+
+
+def write_experience(
+    batch: Batch, cuts: tuple[int, ...], folder: Any, experiment: Experiment[Any], bounds: tuple[np.ndarray, np.ndarray]
+) -> None:
+    """Writes the online transitions of a run as a Minari dataset, in place of an earlier version of it.
+
+    Args:
+        batch: All online transitions (NumPy), in time order and environment units.
+        cuts: Counts of transitions after which an episode was cut by a fault or a restart.
+        folder: Where.
+        experiment: For the dataset's metadata.
+        bounds: Lowest and highest action.
+    """
+    truncated = batch.truncated.copy()
+    truncated[[cut - 1 for cut in cuts]] = True
+    episodes = episodes_of(batch._replace(truncated=truncated), str(folder))
+    metadata = {
+        "env_id": experiment.env,
+        "env_options": dict(experiment.env_options),
+        "algorithm": experiment.algorithm,
+        "seed": experiment.seed,
+        "description": f"online experience of a run of {experiment.algorithm} on {experiment.env}",
+    }
+    write(Dataset(tuple(episodes), "experience", metadata, *bounds), folder, overwrite=True)

@@ -1,0 +1,172 @@
+"""The door between NumPy and the compiled learner: transitions and observations go in, actions and metrics come out."""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from awac.algorithm import Algorithm, Metrics, State, initialize, update
+from awac.batch import Batch
+from awac.data.buffer import Buffer, Mix, create, insert, sample, to_device, truncate_newest
+from awac.errors import CheckpointError, DivergedError
+from awac.hyperparameters import Hyperparameters
+from awac.networks import GaussianActor, Networks, Sizes
+from awac.runtime import GAUSSIAN, TANH_GAUSSIAN, Card, Policy
+from awac.scaling import Scaling
+
+SAMPLING = 0x5A3B1E  # folded into a state's key to draw its batch; the key itself feeds the losses
+
+
+class Sampling(NamedTuple):
+    """How a batch is drawn; compiled in."""
+
+    batch_size: int
+    mix: Mix = ()
+    return_steps: int = 1
+
+
+def draw(config: Hyperparameters, sampling: Sampling, buffer: Buffer, key: PRNGKeyArray) -> Batch:
+    """The batch that a state with this key learns from next."""
+    sampling_key = jax.random.fold_in(key, SAMPLING)
+    return sample(buffer, sampling_key, *sampling, config.discount)
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2, 3), donate_argnums=4)
+def run_updates(
+    algorithm: Algorithm, config: Hyperparameters, sampling: Sampling, count: int, state: State, buffer: Buffer
+) -> tuple[State, Metrics]:
+    """`count` updates in one program, each on a batch of its own. Metrics are those of the last update."""
+
+    def step(state: State, _: None) -> tuple[State, Metrics]:
+        return update(algorithm, config, state, draw(config, sampling, buffer, state.key))
+
+    state, metrics = jax.lax.scan(step, state, None, length=count)
+    return state, jax.tree.map(lambda values: values[-1], metrics)
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def choose(
+    algorithm: Algorithm,
+    config: Hyperparameters,
+    deterministic: bool,
+    networks: Networks,
+    observations: Float[Array, "batch observation"],
+    key: PRNGKeyArray,
+) -> Float[Array, "batch action"]:
+    """Actions in [-1, 1]: the mode or a sample of the actor, or what the method's own `act` returns."""
+    if algorithm.act is not None:
+        return algorithm.act(networks, observations, key, config)
+    distribution = networks.actor(observations)
+    return jnp.clip(distribution.mode() if deterministic else distribution.sample(key), -1.0, 1.0)
+
+
+class Learner:
+    """A method, its state and its buffer, behind NumPy. Deterministic: the same calls give the same bits."""
+
+    def __init__(
+        self, algorithm: Algorithm, config: Hyperparameters, scaling: Scaling, seed: int, capacity: int
+    ) -> None:
+        """An untrained learner with an empty buffer of `capacity` transitions; `scaling` gives the sizes."""
+        self.algorithm, self.config, self.scaling = algorithm, config, scaling
+        self.sizes = Sizes(scaling.observation_size, scaling.action_size)
+        learning_key, self._acting_key = jax.random.split(jax.random.PRNGKey(seed))
+        self._state = initialize(algorithm, config, self.sizes, learning_key)
+        self._buffer = create(capacity, self.sizes)
+
+    @property
+    def buffered(self) -> int:
+        """Transitions in the buffer."""
+        return int(self._buffer.size)
+
+    def insert(self, batch: Batch) -> None:
+        """Stores transitions (NumPy, in time order, in the environment's units)."""
+        scaled = batch._replace(
+            observations=self.scaling.normalize(batch.observations),
+            next_observations=self.scaling.normalize(batch.next_observations),
+            actions=np.clip(self.scaling.to_unit(batch.actions), -1.0, 1.0),
+        )
+        capacity = self._buffer.data.rewards.shape[0]
+        self._buffer = insert(self._buffer, to_device(Batch(*(array[-capacity:] for array in scaled))))
+
+    def truncate_newest(self) -> None:
+        """Marks the newest transition as the last of its episode: a fault, or a restart, cut it there."""
+        self._buffer = truncate_newest(self._buffer)
+
+    def update(self, count: int, sampling: Sampling) -> dict[str, float]:
+        """`count` updates; returns the metrics of the last one.
+
+        Raises:
+            DivergedError: a loss or gradient was not finite. The state is the one before the failing update.
+        """
+        self._state, metrics = run_updates(self.algorithm, self.config, sampling, count, self._state, self._buffer)
+        if bool(self._state.halted):
+            step = int(self._state.step)
+            raise DivergedError(f"update {step + 1} has a loss or gradient that is not finite; it was not applied")
+        return {name: float(value) for name, value in metrics.items()}
+
+    def failing_batch(self, sampling: Sampling) -> dict[str, np.ndarray]:
+        """The batch on which a halted state stopped, by field: with `state` it shows the failure again."""
+        batch = draw(self.config, sampling, self._buffer, self._state.key)
+        return {name: np.asarray(array) for name, array in batch._asdict().items()}
+
+    def act(self, observations: np.ndarray, deterministic: bool = False) -> np.ndarray:
+        """Actions `(n, action)` in the environment's units for observations `(n, observation)`."""
+        if not deterministic:
+            self._acting_key, key = jax.random.split(self._acting_key)
+        else:
+            key = jax.random.PRNGKey(0)
+        scaled = jnp.asarray(self.scaling.normalize(observations), jnp.float32)
+        networks = self._state.networks if self.algorithm.act else Networks(actor=self._state.networks.actor)
+        actions = choose(self.algorithm, self.config, deterministic, networks, scaled, key)
+        return self.scaling.from_unit(np.asarray(actions))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything but the buffer, as named arrays."""
+        return {name: np.asarray(leaf) for name, leaf in _named((self._state, self._acting_key)).items()}
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """Takes over what `state` returned.
+
+        Raises:
+            CheckpointError: names, shapes or types are not those of this method and configuration.
+        """
+        template = (self._state, self._acting_key)
+        wanted = _named(template)
+        for name in wanted.keys() ^ arrays.keys():
+            raise CheckpointError(f"learner state: {name} is {'missing' if name in wanted else 'not known'}")
+        for name, leaf in wanted.items():
+            if (arrays[name].shape, arrays[name].dtype) != (leaf.shape, leaf.dtype):
+                found = f"{arrays[name].dtype}{arrays[name].shape}"
+                raise CheckpointError(f"learner state: {name} is {found}, expected {leaf.dtype}{leaf.shape}")
+        leaves = [jnp.array(arrays[name]) for name in wanted]
+        self._state, self._acting_key = jax.tree.unflatten(jax.tree.structure(template), leaves)
+
+    def policy(self, card: Card) -> Policy:
+        """The actor as a policy that needs NumPy alone."""
+        return policy_of(self._state.networks.actor, self.scaling, card)
+
+
+def _named(tree: Any) -> dict[str, Any]:
+    leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
+    return {jax.tree_util.keystr(path): leaf for path, leaf in leaves if eqx.is_array(leaf)}
+
+
+def policy_of(actor: Any, scaling: Scaling, card: Card) -> Policy:
+    """An actor of `awac.networks` as a runtime policy, array by array."""
+    network = actor.network
+    gaussian = isinstance(actor, GaussianActor)
+    logit = actor.log_std_logit if gaussian else None
+    return Policy(
+        weights=tuple(np.asarray(layer.weight) for layer in network.layers),
+        biases=tuple(np.asarray(layer.bias) for layer in network.layers),
+        scaling=scaling,
+        head=GAUSSIAN if gaussian else TANH_GAUSSIAN,
+        log_std=None if logit is None else np.asarray(logit),
+        norm_scales=tuple(np.asarray(norm.scale) for norm in network.norms),
+        norm_offsets=tuple(np.asarray(norm.offset) for norm in network.norms),
+        card=card,
+    )

@@ -1,0 +1,301 @@
+"""A run while it goes on: data, learner, environment and records, and the steps that the loop in `train` takes."""
+
+import json
+import time
+from collections import deque
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from awac import checkpoint, storage
+from awac.algorithms import ALGORITHMS
+from awac.batch import Batch, Provenance
+from awac.collect import Act, Collector, EpisodeRecord, action_bounds, record_from_numbers, record_to_numbers, size_of
+from awac.config import Experiment
+from awac.data.buffer import mix_of
+from awac.data.dataset import Dataset
+from awac.data.sources import load
+from awac.data.validate import Spaces
+from awac.display import Display
+from awac.envs import make
+from awac.envs.guard import Guard
+from awac.errors import ConfigError, DivergedError
+from awac.evaluate import Evaluator
+from awac.experience import write_experience
+from awac.exploration import Uniform
+from awac.journal import Journal
+from awac.learner import Learner, Sampling
+from awac.metrics import METRICS, MetricsWriter
+from awac.run import RunFolder
+from awac.runtime import Card
+from awac.saver import Saver
+from awac.scaling import Scaling
+from awac.sinks import open_trackers
+
+RECENT = 20  # finished episodes over which `rollout/` metrics are averaged
+STREAMS = ("environment", "evaluation", "exploration")  # independent seeds, all from the experiment's one
+
+
+def load_data(experiment: Experiment[Any], env: Guard) -> Dataset:
+    """The prior data, checked against the environment's sizes and action bounds."""
+    spaces = Spaces(size_of(env.observation_space), *action_bounds(env))
+    return load(experiment.data, download=experiment.download, spaces=spaces)
+
+
+def scaling_for(experiment: Experiment[Any], env: Guard, data: Dataset | None) -> Scaling:
+    """Action bounds of the environment; observations as they are, or by the prior data's mean and deviation."""
+    if not experiment.normalize_observations:
+        return Scaling.of_space(size_of(env.observation_space), env.action_space)
+    if data is None:
+        raise ConfigError("normalize_observations needs data; give --data")
+    return Scaling.of_data(data.transitions().observations, *action_bounds(env))
+
+
+def rollout_metrics(records: Collection[EpisodeRecord]) -> dict[str, float]:
+    """Means over finished training episodes, under the tags of Stable-Baselines3; nothing before the first."""
+    if not records:
+        return {}
+    means = {
+        "rollout/ep_rew_mean": np.mean([record.return_ for record in records]),
+        "rollout/ep_len_mean": np.mean([record.length for record in records]),
+    }
+    known = [record.success_final for record in records if record.success_final is not None]
+    rate = {"rollout/success_rate": float(np.mean(known))} if known else {}
+    return {name: float(value) for name, value in means.items()} | rate
+
+
+def regret_of(metrics: Mapping[str, float]) -> float | None:
+    """How far an evaluation is from the best possible, 0 to 1; None where the best is not known."""
+    if "eval/success_rate" in metrics:
+        return 1.0 - metrics["eval/success_rate"]
+    score = metrics.get("eval/normalized_score")
+    return None if score is None else 1.0 - score / 100.0
+
+
+def seed_of(experiment: Experiment[Any], stream: str) -> int:
+    """The seed of one of the run's independent sources of chance."""
+    return int(np.random.SeedSequence([experiment.seed, STREAMS.index(stream)]).generate_state(1)[0])
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is; with the learner, the collector and the journal, all that a checkpoint holds."""
+
+    offline: int = 0  # updates on prior data alone
+    online: int = 0  # environment steps
+    best: float = float("-inf")  # the best evaluation so far
+    regret_sum: float = 0.0  # of the online evaluations
+    regret_count: int = 0
+    cuts: tuple[int, ...] = ()  # online transitions that a fault or a checkpoint made the last of their episodes
+
+
+class Session:
+    """The parts of a run. `experiment` decides all of them; nothing else does."""
+
+    def __init__(self, experiment: Experiment[Any], folder: RunFolder, display: Display) -> None:
+        """Loads the data, makes environment and learner; nothing is written yet."""
+        self.experiment, self.folder, self.display = experiment, folder, display
+        self.env = self.make_env()
+        self.data = load_data(experiment, self.env) if experiment.data else None
+        scaling = scaling_for(experiment, self.env, self.data)
+        algorithm = ALGORITHMS[experiment.algorithm]
+        self.learner = Learner(
+            algorithm, experiment.hyperparameters, scaling, experiment.seed, experiment.buffer_capacity
+        )
+        if self.data is not None:
+            self.learner.insert(self.data.transitions())
+        self.collector = Collector(self.env, Provenance.ONLINE, seed_of(experiment, "environment"))
+        self.evaluator = Evaluator(self.make_env, experiment.evaluation_episodes, seed_of(experiment, "evaluation"))
+        self.journal = Journal(folder.journal)
+        self.saver = Saver(folder.checkpoints)
+        self.progress = Progress()
+        self.recent: deque[EpisodeRecord] = deque(maxlen=RECENT)
+        self.metrics: dict[str, float] = {}
+        self.started = time.monotonic()
+
+    def make_env(self, render_mode: str | None = None) -> Guard:
+        """The experiment's environment."""
+        options = dict(self.experiment.env_options)
+        isolation = {"isolate": self.experiment.isolate, "deadline": self.experiment.deadline}
+        return make(self.experiment.env, render_mode, **isolation, **options)
+
+    @cached_property
+    def writer(self) -> MetricsWriter:
+        """The metrics of a run that starts; `resume` puts another in its place."""
+        return MetricsWriter(self.folder.path, self._trackers())
+
+    @property
+    def phase(self) -> str:
+        """`offline` until the first environment step, then `online`."""
+        return "online" if self.progress.online else "offline"
+
+    @property
+    def step(self) -> int:
+        """Environment steps; before the first of them, minus the offline updates still to come."""
+        return self.progress.online or self.progress.offline - self.experiment.offline_steps
+
+    @property
+    def total(self) -> int:
+        """Offline updates and environment steps together: what checkpoints are named after."""
+        return self.progress.offline + self.progress.online
+
+    @property
+    def finished(self) -> bool:
+        """Whether both phases are done."""
+        return (
+            self.progress.offline >= self.experiment.offline_steps
+            and self.progress.online >= self.experiment.online_steps
+        )
+
+    def advance(self) -> None:
+        """One interval of the present phase: Algorithm 1, lines 5 to 12."""
+        experiment = self.experiment
+        if self.progress.offline < experiment.offline_steps:
+            batch_size = experiment.offline_batch_size or experiment.batch_size
+            # one provenance is not there yet: shares begin with the online phase
+            self._update(experiment.interval, self.sampling(batch_size)._replace(mix=()))
+            self.progress = replace(self.progress, offline=self.progress.offline + experiment.interval)
+            return
+        if self.progress.online < experiment.random_steps:
+            generator = np.random.default_rng([seed_of(experiment, "exploration"), self.progress.online])
+            self._collect(Uniform(self.env.action_space, generator), experiment.interval)
+            return
+        self._collect(self.learner.act, experiment.interval)
+        self._update(round(experiment.interval * experiment.updates_per_step), self.sampling(experiment.batch_size))
+
+    def sampling(self, batch_size: int) -> Sampling:
+        """How online batches are drawn."""
+        return Sampling(batch_size, mix_of(self.experiment.mix), self.experiment.return_steps)
+
+    def _collect(self, act: Act, steps: int) -> None:
+        batch = self.collector.collect(act, steps)
+        if self.collector.previous_truncated:
+            self.learner.truncate_newest()
+            self.progress = replace(self.progress, cuts=(*self.progress.cuts, self.progress.online))
+        self.learner.insert(batch)
+        self.journal.append(batch)
+        self.recent.extend(self.collector.drain())
+        self.progress = replace(self.progress, online=self.progress.online + steps)
+
+    def _update(self, count: int, sampling: Sampling) -> None:
+        if not count:
+            return
+        try:
+            self.metrics = self.learner.update(count, sampling)
+        except DivergedError as error:
+            parts = {"learner": self.learner.state(), "batch": self.learner.failing_batch(sampling)}
+            place = checkpoint.save(self.folder.path / "diverged", self.total, parts, {"error": str(error)})
+            raise DivergedError(f"{error}; the state and the batch are in {place}") from error
+
+    def evaluate(self) -> dict[str, float]:
+        """Plays the evaluation episodes with the mean action and writes their metrics."""
+        metrics = self.evaluator.evaluate(
+            lambda observations: self.learner.act(observations, deterministic=True)
+        ).metrics()
+        regret = regret_of(metrics)
+        if regret is not None and self.progress.online:
+            total, count = self.progress.regret_sum + regret, self.progress.regret_count + 1
+            self.progress = replace(self.progress, regret_sum=total, regret_count=count)
+            metrics["eval/regret"] = total / count
+        self.writer.write(self.step, self.phase, metrics)
+        self._show(metrics)
+        return metrics
+
+    def log(self) -> None:
+        """Writes the metrics of the last update, of the recent episodes, and of the clock."""
+        seconds = time.monotonic() - self.started
+        timing = {
+            "time/elapsed": seconds,
+            "time/fps": self.total / seconds,
+            "time/total_timesteps": self.progress.online,
+        }
+        self.writer.write(self.step, self.phase, {**self.metrics, **rollout_metrics(self.recent), **timing})
+        self._show(self.metrics)
+
+    def _show(self, values: Mapping[str, float]) -> None:
+        offline = self.phase == "offline"
+        done = self.progress.offline if offline else self.progress.online
+        total = self.experiment.offline_steps if offline else self.experiment.online_steps
+        self.display.update(self.phase, done, total, values)
+
+    def save(self, best: bool = False, last: bool = False) -> bool:
+        """Saves a checkpoint from which the run goes on to the last bit."""
+
+        def collect() -> tuple[dict[str, dict[str, np.ndarray]], dict[str, Any]]:
+            parts = {"learner": self.learner.state(), "collector": self.collector.state()}
+            records = [record_to_numbers(record) for record in self.recent]
+            parts["recent"] = {"records": np.array(records, np.float64).reshape(len(records), -1)}
+            meta = {field.name: getattr(self.progress, field.name) for field in fields(Progress)}
+            meta["best"] = None if meta["best"] == float("-inf") else meta["best"]
+            return parts, {**meta, "journal": self.journal.commit(), "metrics": self.writer.position()}
+
+        return self.saver.save(self.total, collect, best, last)
+
+    def due(self, every: int) -> bool:
+        """Whether a multiple of `every` steps of the phase, or its end, was reached just now."""
+        online = self.progress.online
+        done = online or self.progress.offline
+        total = self.experiment.online_steps if online else self.experiment.offline_steps
+        return done % every == 0 or done == total
+
+    def is_best(self, metrics: Mapping[str, float]) -> bool:
+        """Whether an evaluation is the best so far; takes note of it if it is."""
+        value = metrics.get("eval/success_rate", metrics["eval/mean_reward"])
+        if value <= self.progress.best:
+            return False
+        self.progress = replace(self.progress, best=value)
+        return True
+
+    def restart(self) -> None:
+        """Begins a run, or begins one again that was killed before its first checkpoint."""
+        self.journal.truncate(0)
+        if (self.folder.path / METRICS).exists():
+            self.writer = MetricsWriter.resume(self.folder.path, 0, self.step - 1, self._trackers())
+
+    def finish(self, metrics: Mapping[str, float]) -> None:
+        """Writes what people take with them: the policy, the experience as a dataset, a summary."""
+        self.learner.policy(self.card()).save(self.folder.policy)
+        batch = self.journal.read()
+        if batch is not None:
+            space = action_bounds(self.env)
+            write_experience(batch, self.progress.cuts, self.folder.experience, self.experiment, space)
+        summary = {"step": self.step, "finished": self.finished, **metrics}
+        storage.write_file(self.folder.path / "summary.json", json.dumps(summary, indent=2).encode() + b"\n")
+
+    def restore(self, saved: checkpoint.Checkpoint) -> None:
+        """Takes over a checkpoint: the learner, the environment, and the buffer from data and journal."""
+        meta = dict(saved.meta)
+        count, position = meta.pop("journal"), meta.pop("metrics")
+        meta |= {"best": float("-inf") if meta["best"] is None else meta["best"], "cuts": tuple(meta["cuts"])}
+        self.progress = Progress(**meta)
+        self.journal.truncate(count)
+        self._replay(self.journal.read(count))
+        self.learner.restore(saved.parts["learner"])
+        self.collector.restore(saved.parts["collector"])
+        self.recent.extend(record_from_numbers(row) for row in saved.parts["recent"]["records"])
+        checkpoint.discard_newer(saved)
+        self.writer = MetricsWriter.resume(self.folder.path, position, self.step, self._trackers())
+
+    def _replay(self, batch: Batch | None) -> None:
+        if batch is None:
+            return
+        for cut in self.progress.cuts:
+            batch.truncated[cut - 1] = True
+        for start in range(0, batch.size, self.experiment.interval):
+            self.learner.insert(Batch(*(array[start : start + self.experiment.interval] for array in batch)))
+
+    def card(self) -> Card:
+        """What a policy of this run says of itself."""
+        return Card(algorithm=self.experiment.algorithm, environment=self.experiment.env, step=self.step)
+
+    def close(self) -> None:
+        """Closes files and environments."""
+        self.writer.close()
+        self.evaluator.close()
+        self.env.close()
+
+    def _trackers(self) -> list[Any]:
+        return open_trackers(self.experiment.sinks, self.folder.path, dict(self.folder.config))
