@@ -13,7 +13,7 @@ from dataclasses import dataclass, is_dataclass
 from importlib.metadata import version
 from typing import Any, cast, get_type_hints
 
-from awac.errors import AwacError
+from awac.errors import AwacError, ConfigError
 
 INTERRUPTED = 130  # 128 + SIGINT, what shells expect
 
@@ -22,46 +22,65 @@ INTERRUPTED = 130  # 128 + SIGINT, what shells expect
 class Command:
     """Where a command's function is, and its line in the help."""
 
-    target: str  # `module:function`
+    target: str  # `module:function`, or `module:MAPPING` of names to functions for a group of commands
     summary: str
+    reader: str = ""  # `module:function` that reads the arguments, where tyro alone does not
 
+
+Entry = Command | Callable[[Any], Any]
 
 COMMANDS: Mapping[str, Command] = {
     "demo": Command("awac.demo:command", "A dexterous hand learns from 25 demonstrations, in minutes."),
-    "train": Command("awac.train:command", "Train a policy: offline on prior data, then online."),
+    "train": Command("awac.train:command", "Train a policy: offline on prior data, then online.", "awac.train:parse"),
     "resume": Command("awac.train:resume_command", "Go on with a run exactly where it stopped."),
     "evaluate": Command("awac.commands.evaluate:command", "Roll out a trained policy; success, returns, a video."),
     "plot": Command("awac.report:command", "Draw learning curves of one or more runs."),
     "export": Command("awac.export:command", "Write a policy as ONNX, with a contract beside it."),
-    "data": Command("awac.data.commands:command", "Check, describe, import, collect or clone data."),
+    "data": Command("awac.data.commands:COMMANDS", "Check, describe, import, collect or clone data."),
 }
 
 
-def usage(commands: Mapping[str, Command], program: str) -> str:
+def summary(entry: Entry) -> str:
+    """What a command does, in a line."""
+    return entry.summary if isinstance(entry, Command) else (entry.__doc__ or "").split("\n")[0]
+
+
+def usage(commands: Mapping[str, Entry], program: str) -> str:
     """The help text: one line per command."""
     width = max(map(len, commands))
-    lines = [f"  {name:<{width}}  {command.summary}" for name, command in commands.items()]
+    lines = [f"  {name:<{width}}  {summary(entry)}" for name, entry in commands.items()]
     return "\n".join(
         [
-            f"usage: {program} [--debug] COMMAND [options]",
-            "",
-            "Prior data in, a policy that works at step 0 and improves at every step after, out.",
+            f"usage: {program} COMMAND [options]",
             "",
             *lines,
             "",
-            f"`{program} COMMAND --help` lists the options of a command.",
-            "--debug, or AWAC_DEBUG=1, keeps the traceback of errors. --version prints the version.",
+            f"`{program} COMMAND --help` lists the options of a command. `awac --version` prints the version.",
+            "`awac --debug ...`, or AWAC_DEBUG=1, keeps the traceback of errors.",
         ]
     )
 
 
-def load(target: str) -> Callable[[Any], int | None]:
-    """The function that `module:function` names."""
+def load(target: str) -> Any:
+    """What `module:name` names."""
     module, _, name = target.partition(":")
     return getattr(importlib.import_module(module), name)
 
 
-def parse(function: Callable[[Any], int | None], arguments: Sequence[str], program: str) -> Any:
+def find(commands: Mapping[str, Entry], name: str, program: str) -> Entry:
+    """The command of that name.
+
+    Raises:
+        ConfigError: There is none; the message has the nearest name.
+    """
+    if name in commands:
+        return commands[name]
+    near = difflib.get_close_matches(name, commands, n=1)
+    hint = f"did you mean `{program} {near[0]}`?" if near else f"there are {', '.join(commands)}"
+    raise ConfigError(f"{program} has no command {name!r}; {hint}")
+
+
+def parse(function: Callable[[Any], Any], arguments: Sequence[str], program: str) -> Any:
     """What the function takes: the list of arguments, or the dataclass of options that they stand for."""
     hints = {name: kind for name, kind in get_type_hints(function).items() if name != "return"}
     (kind,) = hints.values()
@@ -72,19 +91,33 @@ def parse(function: Callable[[Any], int | None], arguments: Sequence[str], progr
     return tyro.cli(cast("type[Any]", kind), prog=program, args=arguments, description=function.__doc__)
 
 
-def dispatch(commands: Mapping[str, Command], arguments: Sequence[str], program: str) -> int:
-    """Runs the command that the first argument names, or says which there are."""
+def dispatch(commands: Mapping[str, Entry], arguments: Sequence[str], program: str, run: bool = True) -> int:
+    """Runs the command that the first argument names, or lists the commands.
+
+    Args:
+        commands: What there is.
+        arguments: Name, then options.
+        program: What stands before the name, for messages.
+        run: False to read the options and go no further, as a test of the documentation does.
+
+    Raises:
+        ConfigError: There is no such command.
+        SystemExit: The options are wrong (2), or ask for help (0).
+    """
     if not arguments or arguments[0] in ("-h", "--help"):
         print(usage(commands, program), file=sys.stdout if arguments else sys.stderr)
         return 0 if arguments else 2
-    name = arguments[0]
-    if name not in commands:
-        near = difflib.get_close_matches(name, commands, n=1)
-        hint = f"did you mean `{program} {near[0]}`?" if near else f"there are {', '.join(commands)}."
-        print(f"{program}: there is no command {name!r}; {hint}", file=sys.stderr)
-        return 2
-    function = load(commands[name].target)
-    return function(parse(function, arguments[1:], f"{program} {name}")) or 0
+    name, rest = arguments[0], arguments[1:]
+    entry, program = find(commands, name, program), f"{program} {name}"
+    function = load(entry.target) if isinstance(entry, Command) else entry
+    if isinstance(function, Mapping):
+        return dispatch(cast("Mapping[str, Entry]", function), rest, program, run)
+    options = parse(function, rest, program)
+    if run:
+        return function(options) or 0
+    if isinstance(entry, Command) and entry.reader:
+        load(entry.reader)(options)
+    return 0
 
 
 def show_error(error: AwacError) -> None:

@@ -64,7 +64,7 @@ def commands(text: str) -> list[list[str]]:
 def complaint(arguments: list[str]) -> str:
     """Why awac would not take these arguments; empty where it would. Nothing is run."""
     try:
-        cli.check(arguments)
+        cli.dispatch(cli.COMMANDS, arguments, "awac", run=False)
     except SystemExit as left:
         return f"awac {shlex.join(arguments)}: exit {left.code}" if left.code else ""
     except cli.AwacError as error:

@@ -111,6 +111,34 @@ def test_unknown_command_suggests_the_nearest(capsys):
     assert "there are takes_options, takes_arguments" in capsys.readouterr().err
 
 
+def test_group_of_commands(monkeypatch, capsys):
+    group = {"one": takes_options, "two": takes_arguments}
+    monkeypatch.setattr(cli, "COMMANDS", {"data": cli.Command("group", "Data.")})
+    monkeypatch.setattr(cli, "load", {"group": group}.__getitem__)
+    assert cli.main(["data", "one", "--steps", "4"]) == 0
+    assert seen == [Options(steps=4)]
+    assert cli.main(["data", "tow"]) == 2
+    assert "did you mean `awac data two`?" in capsys.readouterr().err
+    assert cli.main(["data", "--help"]) == 0
+    assert "one  Takes options." in capsys.readouterr().out
+
+
+def test_options_can_be_read_without_running(monkeypatch):
+    read: list[object] = []
+    functions = {"takes_arguments": takes_arguments, "takes_options": takes_options, "reader": read.append}
+    commands = {
+        "takes_arguments": cli.Command("takes_arguments", "", reader="reader"),
+        "takes_options": cli.Command("takes_options", ""),
+    }
+    monkeypatch.setattr(cli, "load", functions.__getitem__)
+    assert cli.dispatch(commands, ["takes_arguments", "--x"], "awac", run=False) == 0
+    assert cli.dispatch(commands, ["takes_options"], "awac", run=False) == 0
+    with pytest.raises(SystemExit):
+        cli.dispatch(commands, ["takes_options", "--x"], "awac", run=False)
+    assert read == [["--x"]]
+    assert seen == []
+
+
 def test_help_lists_every_command(capsys):
     assert cli.main(["--help"]) == 0
     out = capsys.readouterr().out
