@@ -264,9 +264,11 @@ def size_of(space: gymnasium.Space[Any]) -> int:
 
 
 def record_to_numbers(record: EpisodeRecord) -> list[float]:
+    """A record as six numbers, NaN for what is not known, to be stored as a row."""
     return [np.nan if value is None else float(value) for value in astuple(record)]
 
 
 def record_from_numbers(row: Array) -> EpisodeRecord:
+    """The inverse of `record_to_numbers`."""
     any_, final = (None if np.isnan(value) else bool(value) for value in row[2:4])
     return EpisodeRecord(float(row[0]), int(row[1]), any_, final, int(row[4]), bool(row[5]))

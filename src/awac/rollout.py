@@ -51,36 +51,21 @@ def play(
         DivergedError: the policy's action is not finite.
     """
     low, high = action_bounds(envs[0])
-    waiting = deque((index, 0) for index in range(episodes))
+    queue = _Queue(episodes, seed)
     recordings = [_Recording(env, on_step) for env in envs[:episodes]]
     observations = np.zeros((len(recordings), size_of(envs[0].observation_space)), np.float32)
-    budget = FaultBudget()
     done: dict[int, Episode] = {}
     while len(done) < episodes:
         for row, recording in enumerate(recordings):
-            while waiting and not recording.running:
-                index, attempt = waiting.popleft()
-                try:
-                    observations[row] = recording.begin(index, attempt, derived_seed(seed + index, attempt))
-                except BadTransition as error:
-                    budget.fault(error)
-                    waiting.appendleft((index, attempt + 1))
-                else:
-                    forget(act, row)
+            if not recording.running and queue.begin_next(recording):
+                observations[row] = recording.observations[-1]
+                forget(act, row)
         actions = np.clip(act(observations), low, high)
         for row, recording in enumerate(recordings):
-            if not recording.running:
-                continue
-            try:
-                observations[row] = recording.step(actions[row])
-            except BadTransition as error:
-                budget.fault(error)
-                recording.running = False
-                waiting.appendleft((recording.index, recording.attempt + 1))
-                continue
-            budget.good_step()
-            if not recording.running:
-                done[recording.index] = recording.episode(provenance, f"{source} {recording.index}")
+            if recording.running and queue.step(recording, actions[row]):
+                observations[row] = recording.observations[-1]
+                if not recording.running:
+                    done[recording.index] = recording.episode(provenance, f"{source} {recording.index}")
     return [done[index] for index in range(episodes)]
 
 
@@ -115,6 +100,40 @@ def collect_episodes(
         return play(envs, act, episodes, seed, provenance, env_id)
 
 
+class _Queue:
+    """The episodes that wait to be played, as (index, attempt), and what to do when one fails."""
+
+    def __init__(self, episodes: int, seed: int) -> None:
+        self.waiting = deque((index, 0) for index in range(episodes))
+        self.seed = seed
+        self.budget = FaultBudget()
+
+    def begin_next(self, recording: "_Recording") -> bool:
+        """Begins the next episode; false when none waits."""
+        while self.waiting:
+            index, attempt = self.waiting.popleft()
+            try:
+                recording.begin(index, attempt, derived_seed(self.seed + index, attempt))
+            except BadTransition as error:
+                self.waiting.appendleft((index, attempt + 1))
+                self.budget.fault(error)
+            else:
+                return True
+        return False
+
+    def step(self, recording: "_Recording", action: Array) -> bool:
+        """One step; false when it failed, and the episode waits to be played again."""
+        try:
+            recording.step(action)
+        except BadTransition as error:
+            recording.running = False
+            self.waiting.appendleft((recording.index, recording.attempt + 1))
+            self.budget.fault(error)
+            return False
+        self.budget.good_step()
+        return True
+
+
 class _Recording:
     """One environment and the episode under way in it."""
 
@@ -125,20 +144,18 @@ class _Recording:
         self.observations: list[Array] = []
         self.steps: list[tuple[Array, float, bool, bool, bool | None]] = []
 
-    def begin(self, index: int, attempt: int, seed: int) -> Array:
+    def begin(self, index: int, attempt: int, seed: int) -> None:
         observation, _ = self.env.reset(seed=seed)
         self.index, self.attempt, self.running = index, attempt, True
         self.observations, self.steps = [observation.astype(np.float32)], []
         self._show()
-        return self.observations[-1]
 
-    def step(self, action: Array) -> Array:
+    def step(self, action: Array) -> None:
         observation, reward, terminated, truncated, info = self.env.step(action)
         self.observations.append(observation.astype(np.float32))
         self.steps.append((action, float(reward), bool(terminated), bool(truncated), success_of(info)))
         self.running = not (terminated or truncated)
         self._show()
-        return self.observations[-1]
 
     def episode(self, provenance: Provenance, source: str) -> Episode:
         actions, rewards, terminated, truncated, success = zip(*self.steps, strict=True)

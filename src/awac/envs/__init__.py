@@ -5,6 +5,8 @@ version 1.0), so outside of this package either import `awac.envs` first or name
 `gymnasium.make("awac.envs:awac/PenBinary-v0")`.
 """
 
+from typing import Any, cast
+
 import gymnasium
 
 from awac.envs.factory import make, relabel
@@ -20,19 +22,14 @@ def register() -> None:
     """Registers the ids of this project with Gymnasium; calling it again changes nothing."""
     if "awac/PointMass-v0" in gymnasium.registry:
         return
+    add = cast("Any", gymnasium).register  # its annotations are incomplete
     for task in ("Pen", "Door", "Relocate"):
         # The authors registered pen with 100 steps, then stripped the limit and used 200 for all three.
-        gymnasium.register(
-            f"awac/{task}Binary-v0", ADROIT, max_episode_steps=200, kwargs={"task": task.lower()}, order_enforce=True
-        )
-    gymnasium.register(
-        "awac/Ant-v0",
-        "gymnasium.envs.mujoco.ant_v5:AntEnv",
-        max_episode_steps=1000,
-        # The paper's Ant carried 84 contact forces that its MuJoCo left at zero; without them 27 numbers remain.
-        kwargs={"include_cfrc_ext_in_observation": False},
-    )
-    gymnasium.register("awac/PointMass-v0", "awac.envs.pointmass:PointMass", max_episode_steps=50)
+        add(f"awac/{task}Binary-v0", ADROIT, max_episode_steps=200, kwargs={"task": task.lower()})
+    # The paper's Ant carried 84 contact forces that its MuJoCo left at zero; without them 27 numbers remain.
+    ant = {"include_cfrc_ext_in_observation": False}
+    add("awac/Ant-v0", "gymnasium.envs.mujoco.ant_v5:AntEnv", max_episode_steps=1000, kwargs=ant)
+    add("awac/PointMass-v0", "awac.envs.pointmass:PointMass", max_episode_steps=50)
 
 
 register()

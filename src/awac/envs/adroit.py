@@ -119,10 +119,10 @@ def success_function(task: str, thresholds: str = "paper", **overrides: float) -
     for name, value in overrides.items():
         if name not in names:
             raise ConfigError(f"awac/{task.title()}Binary-v0 has no option {name!r}; its thresholds are {names}")
-        if not (isinstance(value, (int, float)) and 0 < value < np.inf):
+        if not 0 < value < np.inf:
             raise ConfigError(f"{name}={value!r} of awac/{task.title()}Binary-v0 must be a positive number")
-    released = TASKS[task].released if thresholds == "released" else {}
-    return TASKS[task].success(**{**released, **overrides})
+    chosen = dict(TASKS[task].released) if thresholds == "released" else dict[str, float]()
+    return TASKS[task].success(**{**chosen, **overrides})
 
 
 class BinaryAdroit(gymnasium.Env[Array, Array]):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import gymnasium
+from gymnasium.envs.registration import EnvSpec, load_env_creator
 from numpy.typing import NDArray
 
 from awac.envs.guard import Guard
@@ -45,7 +46,7 @@ def make(
 
     Raises:
         ConfigError: the id, an option or a space is not possible.
-        BadTransition: with `isolate`, the process did not start.
+        EnvironmentFault: with `isolate`, the process did not start.
     """
     if isolate:
         from awac.envs.isolation import IsolatedEnv  # it imports this module on the other side
@@ -85,7 +86,7 @@ def relabel(env_id: str, **options: Any) -> Callable[[Array], Array]:
         spec = _spec(env_id)
         defaults = dict(spec.kwargs)
         entry = spec.entry_point
-        factory = cast("Any", gymnasium.envs.registration.load_env_creator(entry) if isinstance(entry, str) else entry)
+        factory = cast("Any", load_env_creator(entry) if isinstance(entry, str) else entry)
     function = getattr(factory, "reward_function", None)
     if function is None:
         raise ConfigError(f"the rewards of {env_id} cannot be recomputed: it does not define them by next observations")
@@ -101,10 +102,14 @@ def check_spaces(env_id: str, env: Env) -> None:
     """
     spaces: dict[str, Any] = {"observation_space": env.observation_space, "action_space": env.action_space}
     for name, space in spaces.items():
-        if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1 or space.dtype.kind != "f":
+        if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1 or _kind(space) != "f":
             raise ConfigError(f"{env_id}: {name} is {space}; {SUPPORTED}")
-    if not env.action_space.is_bounded():  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] - a Box
+    if not spaces["action_space"].is_bounded():
         raise ConfigError(f"{env_id}: action_space {env.action_space} has infinite bounds; {SUPPORTED}")
+
+
+def _kind(space: Any) -> str:
+    return space.dtype.kind
 
 
 def _factory(env_id: str) -> Callable[..., Env] | None:
@@ -132,7 +137,7 @@ def _from_id(env_id: str, render_mode: str | None, options: dict[str, Any]) -> E
     return gymnasium.make(_spec(env_id), render_mode=render_mode, disable_env_checker=True, **options)
 
 
-def _spec(env_id: str) -> gymnasium.envs.registration.EnvSpec:
+def _spec(env_id: str) -> EnvSpec:
     name = env_id.rpartition(":")[2]
     if name not in gymnasium.registry and name.startswith(("AdroitHand", "FrankaKitchen", "PointMaze", "AntMaze")):
         importlib.import_module("gymnasium_robotics")  # registers its ids

@@ -5,8 +5,8 @@ into `BadTransition`, before anything of it can be stored; `FaultBudget` decides
 """
 
 import logging
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, cast
 
 import gymnasium
 import numpy as np
@@ -16,6 +16,7 @@ from awac.errors import DivergedError, EnvironmentFault
 
 Array = NDArray[Any]
 
+NUMBERS = (float, int, np.floating, np.integer)
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 log = logging.getLogger(__name__)
@@ -92,61 +93,50 @@ class Guard(gymnasium.Wrapper[Array, Array, Array, Array], gymnasium.utils.Recor
         gymnasium.Wrapper.__init__(self, env)  # pyright: ignore[reportUnknownMemberType] - gymnasium leaves it untyped
         self.stale_after = stale_after
         self.name = env.spec.id if env.spec is not None else type(env.unwrapped).__name__
-        self.low, self.high = self._bounds(env.action_space)
+        action_space: Any = env.action_space
+        self.low, self.high = action_space.low, action_space.high
         self.episode, self.steps, self.unchanged = -1, 0, 0
         self.last_observation: Array | None = None
-
-    @staticmethod
-    def _bounds(space: Any) -> tuple[Array, Array]:
-        return space.low, space.high
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Array, dict[str, Any]]:
         """As the environment's, checked."""
         self.episode, self.steps, self.unchanged = self.episode + 1, 0, 0
         self.last_observation = None
-        result: Any
-        try:
-            result = self.env.reset(seed=seed, options=options)
-        except BadTransition:
-            raise
-        except Exception as error:
-            raise BadTransition(f"{self._place('reset')} raised {error!r}") from error
-        if not (isinstance(result, tuple) and len(result) == 2):
-            raise BadTransition(f"{self._place('reset')} returned {_short(result)}, expected (observation, info)")
-        self._check_observation(result[0], "reset")
-        self._check_info(result[1], "reset")
-        return result
+        observation, info = self._call("reset", ("observation", "info"), seed=seed, options=options)
+        self._check_observation(observation, "reset")
+        self._check_info(info, "reset")
+        return observation, info
 
     def step(self, action: Array) -> tuple[Array, Any, bool, bool, dict[str, Any]]:
         """As the environment's, checked."""
         self._check_action(action)
         self.steps += 1
-        result: Any
-        try:
-            result = self.env.step(action)
-        except BadTransition:
-            raise
-        except Exception as error:
-            raise BadTransition(f"{self._place('step')} raised {error!r}") from error
-        if not (isinstance(result, tuple) and len(result) == 5):
-            raise BadTransition(
-                f"{self._place('step')} returned {_short(result)}, "
-                "expected (observation, reward, terminated, truncated, info)"
-            )
-        observation, reward, terminated, truncated, info = result
+        names = ("observation", "reward", "terminated", "truncated", "info")
+        observation, reward, terminated, truncated, info = self._call("step", names, action=action)
         self._check_observation(observation, "step")
         self._check_reward(reward)
         self._check_flag("terminated", terminated)
         self._check_flag("truncated", truncated)
         self._check_info(info, "step")
-        return result
+        return observation, reward, terminated, truncated, info
+
+    def _call(self, call: Literal["reset", "step"], names: tuple[str, ...], **arguments: Any) -> tuple[Any, ...]:
+        """The result of the environment's method, as many values as there are names."""
+        method: Callable[..., Any] = self.env.reset if call == "reset" else self.env.step
+        try:
+            result = method(*arguments.values()) if call == "step" else method(**arguments)
+        except Exception as error:  # foreign code may raise anything
+            raise BadTransition(f"{self._place(call)} raised {error!r}") from error
+        if not isinstance(result, tuple) or len(cast("tuple[Any, ...]", result)) != len(names):
+            raise BadTransition(f"{self._place(call)} returned {_short(result)}, expected ({', '.join(names)})")
+        return cast("tuple[Any, ...]", result)
 
     def _place(self, call: str) -> str:
         where = f"step {self.steps} of episode {self.episode}" if call == "step" else f"reset of episode {self.episode}"
         return f"{self.name}, {where}:"
 
     def _check_action(self, action: Array) -> None:
-        if not isinstance(action, np.ndarray) or action.shape != self.low.shape:
+        if np.shape(action) != self.low.shape:
             raise ValueError(f"{self.name}: action {_short(action)} is not an array of shape {self.low.shape}")
         if ((action >= self.low) & (action <= self.high)).all():
             return
@@ -158,10 +148,11 @@ class Guard(gymnasium.Wrapper[Array, Array, Array, Array], gymnasium.utils.Recor
             f"{self.name}: action[{column}] is {action[column]}, allowed is [{self.low[column]}, {self.high[column]}]"
         )
 
-    def _check_observation(self, observation: Any, call: str) -> None:
+    def _check_observation(self, value: Any, call: str) -> None:
         space = self.env.observation_space
-        if not isinstance(observation, np.ndarray):
-            raise BadTransition(f"{self._place(call)} observation is {_short(observation)}, expected an array")
+        if not isinstance(value, np.ndarray):
+            raise BadTransition(f"{self._place(call)} observation is {_short(value)}, expected an array")
+        observation = cast("Array", value)
         if observation.shape != space.shape:
             raise BadTransition(
                 f"{self._place(call)} observation has shape {observation.shape}, expected {space.shape}"
@@ -188,8 +179,7 @@ class Guard(gymnasium.Wrapper[Array, Array, Array, Array], gymnasium.utils.Recor
             raise BadTransition(f"{self._place(call)} observation has not changed for {self.unchanged} steps")
 
     def _check_reward(self, reward: Any) -> None:
-        number = isinstance(reward, (float, int, np.floating, np.integer)) and not isinstance(reward, bool)
-        if not number or not abs(float(reward)) <= FLOAT32_MAX:
+        if not (isinstance(reward, NUMBERS) and abs(float(cast("float", reward))) <= FLOAT32_MAX):
             raise BadTransition(f"{self._place('step')} reward is {_short(reward)}, expected one finite number")
 
     def _check_flag(self, name: str, flag: Any) -> None:

@@ -10,7 +10,7 @@ A captured state belongs to the same environment id, options and MuJoCo version.
 import importlib
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import gymnasium
 import numpy as np
@@ -31,6 +31,8 @@ WRAPPERS: Mapping[str, tuple[str, ...]] = {
     "FlattenObservation": (),
     "DtypeObservation": (),
 }
+
+SCALARS = (bool, int, float, np.number, np.bool_)
 
 KNOWN_SIMULATIONS = ("gymnasium.envs.mujoco.", "gymnasium_robotics.envs.adroit_hand.")
 
@@ -103,7 +105,7 @@ def mujoco_state(env: Any) -> dict[str, Array]:
     state: dict[str, Array] = {"integration": integration}
     state |= {f"model/{name}": getattr(model, name).copy() for name in MODEL_FIELDS}
     state |= {f"data/{name}": getattr(data, name).copy() for name in DERIVED_FIELDS}
-    state |= {f"attribute/{name}": np.asarray(value) for name, value in vars(env).items() if _is_number(value)}
+    state |= {f"attribute/{name}": np.asarray(value) for name, value in _numbers(env).items()}
     return state
 
 
@@ -125,10 +127,9 @@ def set_mujoco_state(env: Any, state: Mapping[str, Array]) -> None:
     model, data = env.model, env.data
     for name in MODEL_FIELDS:
         getattr(model, name)[:] = state[f"model/{name}"]
-    for name, value in list(vars(env).items()):
-        if _is_number(value):
-            saved = state[f"attribute/{name}"]
-            setattr(env, name, type(value)(saved.item()) if saved.ndim == 0 else saved.copy())
+    for name, value in _numbers(env).items():
+        saved = state[f"attribute/{name}"]
+        setattr(env, name, type(value)(saved.item()) if saved.ndim == 0 else saved.copy())
     specification = int(mujoco.mjtState.mjSTATE_INTEGRATION)
     integration = np.asarray(state["integration"], np.float64)
     mujoco.mj_setState(model, data, integration, specification)
@@ -162,10 +163,14 @@ def _owns_state(inner: Any) -> bool:
     return hasattr(inner, "get_state") and hasattr(inner, "set_state")
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, (bool, int, float, np.number, np.bool_)) or (
-        isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
-    )
+def _numbers(env: Any) -> dict[str, Any]:
+    """The numbers and numeric arrays among the attributes of an object, by name."""
+    attributes = cast("dict[str, object]", vars(env))
+    return {name: value for name, value in attributes.items() if isinstance(value, SCALARS) or _is_numeric(value)}
+
+
+def _is_numeric(value: object) -> bool:
+    return isinstance(value, np.ndarray) and cast("Array", value).dtype.kind in "biuf"
 
 
 def _from_json(value: Any) -> Array:
