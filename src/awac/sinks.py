@@ -68,7 +68,7 @@ class TensorBoardSink:
         self._file.close()
 
     def _append(self, **fields: Any) -> None:
-        event = self._event.Event(wall_time=time.time(), **fields).SerializeToString()
+        event = self._event.Event(wall_time=time.time(), **fields).SerializeToString()  # wall clock: shown as the time
         length = struct.pack("<Q", len(event))
         checksums = [struct.pack("<I", self._checksum(content)) for content in (length, event)]
         self._file.append(length + checksums[0] + event + checksums[1])
@@ -158,4 +158,5 @@ def _identity(folder: Path) -> str:
 def _event_file_name(folder: Path) -> str:
     # TensorBoard reads the files in the order of their names, and a clock may be set back: count on from the newest.
     later = [int(path.name.split(".")[3]) + 1 for path in folder.glob("events.out.tfevents.*.*")]
-    return f"events.out.tfevents.{max([int(time.time()), *later]):010d}.{socket.gethostname()}"
+    stamp = max([int(time.time()), *later])  # wall clock: part of the name TensorBoard expects
+    return f"events.out.tfevents.{stamp:010d}.{socket.gethostname()}"
