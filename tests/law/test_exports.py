@@ -1,6 +1,9 @@
 """The public names of awac, and a docstring on everything public."""
 
 import ast
+import inspect
+import pkgutil
+from importlib import import_module
 
 import pytest
 
@@ -40,8 +43,16 @@ def test_what_is_not_documented_is_found(text):
 def test_public_names_are_sorted_and_there():
     assert list(awac.__all__) == sorted(awac.__all__)
     assert len(set(awac.__all__)) == len(awac.__all__) > 0
-    for name in awac.__all__:
-        assert getattr(awac, name) is not None, name
+
+
+@pytest.mark.parametrize("name", awac.__all__)
+def test_public_name_stays_what_it_is(name):
+    """A function that shares its name with a module of the package would turn into that module once it is imported."""
+    for module in pkgutil.iter_modules(awac.__path__):
+        if module.name == name:
+            import_module(f"awac.{name}")
+    assert not inspect.ismodule(getattr(awac, name))
+    assert getattr(awac, name) is getattr(awac, name)
 
 
 def test_nothing_is_public_by_accident(trees):
@@ -50,7 +61,7 @@ def test_nothing_is_public_by_accident(trees):
     for node in trees["__init__.py"].body:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             bound.add(node.name)
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("awac"):
             bound |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
         elif isinstance(node, ast.Assign):
             bound |= {target.id for target in node.targets if isinstance(target, ast.Name)}
