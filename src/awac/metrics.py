@@ -55,7 +55,7 @@ class MetricsWriter:
         Args:
             folder: The run folder.
             position: What `position()` returned for the checkpoint; 0 if there is none.
-            step: The checkpoint's step; -1 if there is none. All its metrics were written before it was saved.
+            step: The last step written before the checkpoint was saved; one less than the first if there is none.
             trackers: Optional sinks.
 
         Raises:
@@ -74,7 +74,7 @@ class MetricsWriter:
         under `nonfinite`; the log warns once per tag. A full disk delays the line; `position` raises if it persists.
 
         Args:
-            step: Of the whole run: it never decreases, also not at the switch of phase.
+            step: Of the whole run: it may begin below 0, and never decreases, also not at the switch of phase.
             phase: "offline" or "online".
             values: Tag -> number, tags as `train/critic_loss`.
         """

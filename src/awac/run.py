@@ -50,7 +50,7 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: Path, config: Mapping[str, Any]) -> Self:
-        """Starts a run in a new or empty folder.
+        """Starts a run in a new or empty folder, or in that of a run which failed before it computed anything.
 
         Args:
             path: The folder; made, with its parents, if it is not there.
@@ -70,7 +70,7 @@ class RunFolder:
             raise ConfigError(f"{path} is neither empty nor a run: it holds {', '.join(sorted(foreign))}")
         with ExitStack() as stack:
             lock = stack.enter_context(FolderLock(path / LOCK))
-            if (path / CONFIG).exists():
+            if _has_begun(path):
                 raise ConfigError(f"{path} holds a run already: resume it, or choose another folder")
             run = cls(path, plain, lock)
             for folder in (run.checkpoints, run.journal, run.tensorboard):
@@ -168,6 +168,13 @@ class RunFolder:
     def policy(self) -> Path:
         """The folder of the exported policy; made by who writes it."""
         return self.path / "policy"
+
+
+def _has_begun(path: Path) -> bool:
+    """Whether a run was started here and has something to lose: metrics or a checkpoint."""
+    metrics, checkpoints = path / "metrics.jsonl", path / "checkpoints"
+    written = (metrics.exists() and metrics.stat().st_size > 0) or (checkpoints.is_dir() and any(checkpoints.iterdir()))
+    return (path / CONFIG).exists() and written
 
 
 def _plain(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -54,9 +54,10 @@ class Saver:
         self._clock = clock
         self._failures = 0
         self._last_message = float("-inf")
+        self._saved: tuple[int, Mapping[str, Any]] | None = None
 
     def save(self, step: int, collect: Collect, best: bool = False, last: bool = False) -> bool:
-        """Saves a checkpoint, or puts it off to the next interval.
+        """Saves a checkpoint, or puts it off to the next interval; what was just saved is not saved again.
 
         Args:
             step: The step of the run.
@@ -66,13 +67,15 @@ class Saver:
             last: There is no next interval: raise at the first failure.
 
         Returns:
-            Whether it was saved.
+            Whether it is saved.
 
         Raises:
             StorageError: as above.
         """
         try:
             parts, meta = collect()
+            if self._saved == (step, meta) and not best:
+                return True
             checkpoint.save(self._root, step, parts, meta, self._keep, best)
         except StorageError as error:
             self._failures += 1
@@ -81,6 +84,7 @@ class Saver:
             self._report(step, error)
             return False
         self._failures = 0
+        self._saved = step, meta
         return True
 
     def _report(self, step: int, error: StorageError) -> None:

@@ -75,16 +75,21 @@ class TensorBoardSink:
 
 
 class WandbSink:
-    """Writes to a Weights & Biases run, named as the run folder and continued by a resume."""
+    """Writes to a Weights & Biases run, named as the run folder and continued by a resume.
+
+    The run's step is logged as a value, and made the axis: W&B's own counter knows no negative steps, which the offline
+    phase has. Points cannot be taken back: those between the last checkpoint and a kill come twice after a resume.
+    """
 
     def __init__(self, folder: Path, config: Mapping[str, Any]) -> None:
         wandb = _require("wandb")
         options = {"project": _PROJECT, "name": folder.name, "id": _identity(folder), "dir": str(folder)}
         self._run = wandb.init(**options, config=dict(config), resume="allow")
+        self._run.define_metric("*", step_metric="step")
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
-        """Logs values at a step; W&B ignores those of steps it has already, which a resume sends again."""
-        self._run.log(dict(values), step=step)
+        """Logs values and their step."""
+        self._run.log({"step": step, **values})
 
     def sync(self) -> None:
         """W&B keeps its own files."""
@@ -97,7 +102,7 @@ class WandbSink:
 class TrackioSink:
     """Writes to a trackio run, continued by a resume.
 
-    trackio cannot take points back: those between the last checkpoint and a kill appear twice in it after a resume.
+    Points cannot be taken back: those between the last checkpoint and a kill come twice after a resume.
     """
 
     def __init__(self, folder: Path, config: Mapping[str, Any]) -> None:
