@@ -100,6 +100,6 @@ def _explained(features: np.ndarray, targets: np.ndarray) -> float:
     features = (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     centered = targets.astype(np.float64) - targets.mean()
     gram = features.T @ features + 1e-6 * len(features) * np.eye(features.shape[1])
-    weights: np.ndarray = np.linalg.solve(gram, features.T @ centered)
-    left = centered - features @ weights
+    weights = np.asarray(np.linalg.solve(gram, features.T @ centered), np.float64)
+    left = centered - np.asarray(features @ weights, np.float64)
     return float(1 - (left @ left) / (centered @ centered))

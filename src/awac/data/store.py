@@ -15,6 +15,7 @@ import numpy as np
 
 from awac.batch import Provenance
 from awac.data import hdf5
+from awac.data.report import Problem
 from awac.data.structure import RawEpisode
 from awac.errors import DataError
 
@@ -34,6 +35,8 @@ class Stored:
     metadata: Mapping[str, Any]
     action_low: np.ndarray | None
     action_high: np.ndarray | None
+    notes: tuple[str, ...] = ()  # what the reader had to change, for the report
+    suspicions: tuple[Problem, ...] = ()  # what only the reader can see
 
 
 def data_folder(folder: Path) -> Path | None:

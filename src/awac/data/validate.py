@@ -91,7 +91,7 @@ def check_stored(
         dropped, problems = [f"dropped: {problem}" for problem in problems], []
     if not stored.episodes:
         problems.append(Problem("empty-dataset", "there is no episode", file=stored.name))
-    early = Report(errors=tuple(problems), repairs=tuple(dropped))
+    early = Report(tuple(problems), stored.suspicions, (*stored.notes, *dropped))
     if not kept:
         return None, early
     checked, report = examine(dataset, spaces=spaces, repair=repair, task=task)
@@ -180,11 +180,10 @@ def _not_finite(dataset: Dataset, extremes: Extremes) -> list[Located]:
             if not len(bad):
                 continue  # two finite extremes whose sum overflows
             step, column = bad[0]
-            message = f"value {values[step, column]}, expected a finite float32 ({len(bad)} such in this episode)"
+            value = values[step, column]
+            message = f"value {value}, expected a finite float32 ({len(bad)} such in this episode)"
             field = name if name == "rewards" else f"{name}[{column}]"
-            problems.append(
-                _problem(dataset, int(index), "not-finite", int(step), field, message, values[step, column])
-            )
+            problems.append(_problem(dataset, int(index), "not-finite", int(step), field, message, value))
     return problems
 
 

@@ -1,0 +1,130 @@
+"""A user's own logs: an npz of flat arrays, or a CSV with a header, and the names that their fields go by."""
+
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import numpy as np
+
+from awac.data.flat import FlatLog
+from awac.errors import DataError
+
+TRUTH = {"true": 1.0, "false": 0.0, "": float("nan")}
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What the fields are called in the file.
+
+    In an npz each is the name of an array. In a CSV each is a list of column names or patterns, separated by commas
+    (`q*,goal_x,goal_y`), taken in the file's order; a plain name also stands for `name_0, name_1, ...`.
+    """
+
+    observations: str = "observations"
+    actions: str = "actions"
+    rewards: str = "rewards"  # of the step that leads to the next row's observation
+    terminated: str = "terminated"  # the state after this step has no future
+    truncated: str = "truncated"  # a time limit cut the episode after this step
+    next_observations: str = "next_observations"
+    episode: str = "episode"  # any number that changes from one episode to the next
+    success: str = "success"
+
+
+REQUIRED = ("observations", "actions", "rewards")
+
+
+def from_arrays(path: Path, arrays: Mapping[str, np.ndarray], columns: Columns, episode_length: int = 0) -> FlatLog:
+    """Flat arrays (N, ...), by the names in `columns`; other arrays are left alone.
+
+    Raises:
+        DataError: a required or named array is missing.
+    """
+    names: dict[str, str] = asdict(columns)
+    _require(path, names, {own: name in arrays for own, name in names.items()}, list(arrays))
+    fields = {own: arrays[name] for own, name in names.items() if name in arrays}
+    return _log(path, fields, names, episode_length)
+
+
+def from_csv(path: Path, columns: Columns, episode_length: int = 0) -> FlatLog:
+    """A CSV with one row per step and a header; numbers, or true and false.
+
+    Raises:
+        DataError: a required column is missing, a row is short, or a cell is no number.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            header = [name.strip() for name in next(csv.reader(file), list[str]())]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: not a readable CSV file: {error}") from error
+    names: dict[str, str] = asdict(columns)
+    chosen = {own: _matching(pattern, header) for own, pattern in names.items()}
+    _require(path, names, {own: bool(places) for own, places in chosen.items()}, header)
+    used = sorted({place for places in chosen.values() for place in places})
+    table = _numbers(path, header, used)
+    fields = {own: table[:, [used.index(place) for place in places]] for own, places in chosen.items() if places}
+    for name in fields.keys() - {"observations", "actions", "next_observations"}:
+        if fields[name].shape[1] != 1:
+            raise DataError(f"{path}: {names[name]!r} stands for {fields[name].shape[1]} columns, expected one")
+        fields[name] = fields[name][:, 0]
+    return _log(path, fields, names, episode_length)
+
+
+def _require(path: Path, names: Mapping[str, str], present: Mapping[str, bool], found: Sequence[str]) -> None:
+    """Required fields must be there, and so must every field whose name the user gave."""
+    usual = asdict(Columns())
+    missing = [own for own, there in present.items() if not there and (own in REQUIRED or names[own] != usual[own])]
+    if missing:
+        listed = ", ".join(f"{names[own]!r} for {own}" for own in missing)
+        raise DataError(f"{path}: expected {listed} (name it with --columns.{missing[0]}); found {', '.join(found)}")
+
+
+def _matching(patterns: str, header: Sequence[str]) -> list[int]:
+    """Places of the columns that any of the patterns names, in the file's order."""
+    places: list[int] = []
+    for place, name in enumerate(header):
+        for pattern in (part.strip() for part in patterns.split(",")):
+            numbered = re.fullmatch(re.escape(pattern) + r"[_.\[ ]?\d+\]?", name)
+            if name == pattern or numbered or fnmatchcase(name, pattern):
+                places.append(place)
+                break
+    return places
+
+
+def _numbers(path: Path, header: Sequence[str], used: Sequence[int]) -> np.ndarray:
+    """The columns as float64: by NumPy's fast reader, or cell by cell where that stumbles."""
+    try:
+        return np.loadtxt(
+            path, delimiter=",", skiprows=1, usecols=used, ndmin=2, comments=None, quotechar='"', encoding="utf-8-sig"
+        )
+    except ValueError:  # words such as true, an empty cell, or an error that the slow reader will place
+        return _cells(path, header, used)
+
+
+def _cells(path: Path, header: Sequence[str], used: Sequence[int]) -> np.ndarray:
+    rows: list[list[float]] = []
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.reader(file)
+        next(reader)
+        for number, row in enumerate(reader):
+            if not row:
+                continue
+            if len(row) != len(header):
+                raise DataError(f"{path}, row {number}: {len(row)} cells, the header has {len(header)}")
+            rows.append([_number(path, number, header[place], row[place].strip()) for place in used])
+    return np.array(rows, np.float64).reshape(len(rows), len(used))
+
+
+def _number(path: Path, row: int, column: str, cell: str) -> float:
+    try:
+        return TRUTH[cell.lower()] if cell.lower() in TRUTH else float(cell)
+    except ValueError:
+        raise DataError(f"{path}, row {row}, {column}: {cell!r} is no number") from None
+
+
+def _log(path: Path, fields: Mapping[str, np.ndarray], names: Mapping[str, str], episode_length: int) -> FlatLog:
+    own = {name: values for name, values in fields.items() if name != "success"}
+    infos = {"success": fields["success"]} if "success" in fields else {}
+    return FlatLog(str(path), own, infos, names, episode_length)
