@@ -1,0 +1,119 @@
+"""Films of evaluation episodes, drawn without a screen and written as MP4."""
+
+import importlib
+import math
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from awac.collect import Act, Env
+from awac.data.dataset import Episode
+from awac.envs.factory import make
+from awac.errors import AwacError
+from awac.rollout import play
+
+MOST_FRAMES_PER_SECOND = 50
+CODEC = "libx264"
+
+
+class RendererUnavailable(AwacError):
+    """This machine cannot draw the environment; training and evaluation do not need it to."""
+
+
+def record(
+    env_id: str, options: Mapping[str, Any], act: Act, path: Path, episodes: int = 3, seed: int = 0
+) -> list[Episode]:
+    """Plays episodes in real time into an MP4 file; frames above 50 per second are left out.
+
+    Args:
+        env_id: as for `awac.envs.make`.
+        options: for `awac.envs.make`.
+        act: the policy.
+        path: of the file; its folder is made, a file of that name replaced.
+        episodes: one after the other.
+        seed: of the first; the same seeds give the episodes of `evaluate`.
+
+    Returns:
+        The episodes shown.
+
+    Raises:
+        RendererUnavailable: no renderer works here, or the environment has no `rgb_array` mode.
+        ConfigError: the environment cannot be made.
+    """
+    choose_renderer()
+    env = make(env_id, "rgb_array", **options)
+    try:
+        _check_renderer(env_id, env)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _Film(path, float(env.metadata.get("render_fps", 30))) as film:
+            return play([env], act, episodes, seed, on_step=film.add)
+    finally:
+        env.close()
+
+
+def choose_renderer() -> None:
+    """Without a screen, tells MuJoCo to draw with EGL, unless MUJOCO_GL says otherwise; before its first frame."""
+    screen = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if sys.platform == "linux" and not screen:
+        os.environ.setdefault("MUJOCO_GL", "egl")
+
+
+def _check_renderer(env_id: str, env: Env) -> None:
+    """Opens and frees a small context before the simulation does, whose failed attempts leave a trail of messages."""
+    if "rgb_array" not in env.metadata.get("render_modes", []):
+        raise RendererUnavailable(f"{env_id} cannot be filmed: it has no render mode 'rgb_array'")
+    draws_with_mujoco = hasattr(env.unwrapped, "mujoco_renderer") or hasattr(env.unwrapped, "simulation")
+    backend = os.environ.get("MUJOCO_GL")
+    if not draws_with_mujoco or backend is None:
+        return
+    try:
+        context: Any = importlib.import_module(f"mujoco.{backend}").GLContext(16, 16)
+    except Exception as error:  # each backend fails in its own way, down to an AttributeError of None
+        raise RendererUnavailable(
+            f"{env_id} cannot be filmed: MUJOCO_GL={backend} does not work here ({_first_line(error)}); "
+            "install libEGL (package libegl1), or libosmesa6 and set MUJOCO_GL=osmesa"
+        ) from error
+    context.free()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+class _Film:
+    """An MP4 file that grows by the current picture of an environment."""
+
+    def __init__(self, path: Path, frames_per_second: float) -> None:
+        self.path = path
+        self.every = math.ceil(frames_per_second / MOST_FRAMES_PER_SECOND)
+        self.rate = round(frames_per_second / self.every)
+        self.calls = 0
+        self.stream: Any = None
+
+    def __enter__(self) -> "_Film":
+        self.av: Any = importlib.import_module("av")  # large, and without complete types
+        self.container: Any = self.av.open(str(self.path), "w", format="mp4")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.stream is not None:
+            self.container.mux(self.stream.encode())
+        self.container.close()
+
+    def add(self, env: Env) -> None:
+        """Draws the environment and appends the picture, or leaves it out to keep the rate."""
+        self.calls += 1
+        if (self.calls - 1) % self.every:
+            return
+        picture: NDArray[np.uint8] = np.asarray(env.render(), np.uint8)
+        picture = np.ascontiguousarray(picture[: picture.shape[0] // 2 * 2, : picture.shape[1] // 2 * 2])
+        if self.stream is None:  # the format wants even sides, known with the first picture
+            self.stream = self.container.add_stream(CODEC, rate=self.rate, options={"crf": "20"})
+            self.stream.height, self.stream.width = picture.shape[:2]
+            self.stream.pix_fmt = "yuv420p"
+        self.container.mux(self.stream.encode(self.av.VideoFrame.from_ndarray(picture, format="rgb24")))
