@@ -1,0 +1,162 @@
+"""`awac demo`: a dexterous hand learns to spin a pen from 25 demonstrations, offline first, then better online."""
+
+import json
+import time
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from awac import storage
+from awac.batch import Provenance
+from awac.clone import clone_policy, noisy
+from awac.config import Experiment, defaults
+from awac.data.dataset import Dataset
+from awac.data.sources import load
+from awac.data.writer import write
+from awac.display import Display, table
+from awac.envs import make
+from awac.evaluate import evaluate
+from awac.film import NoRendererError, film
+from awac.metrics import read_metrics
+from awac.report import learning_curve
+from awac.rollout import play
+from awac.runtime import Policy
+from awac.session import seed_of
+from awac.train import Result, resume, train
+
+ENV = "awac/PenBinary-v0"
+DEMONSTRATIONS = "bundled:pen"
+CLONE_UPDATES = 10_000
+CLONE_EPISODES = 200
+SUCCESS = "eval/success_rate"
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """Options of `awac demo`."""
+
+    folder: Path = Path("runs/demo")
+    """Run folder; a run that was interrupted there goes on, a finished one steps aside."""
+    figures: Path = Path("figures")
+    """Where the learning curve and the film go."""
+    seed: int = 0
+    """Decides everything that is left to chance."""
+    offline_steps: int = 10_000
+    """Updates before the first step with the hand."""
+    online_steps: int = 15_000
+    """Steps with the hand."""
+    episodes: int = 50
+    """Episodes of each evaluation."""
+
+
+def command(options: DemoOptions) -> int:
+    """Runs the demonstration; prints a table, and leaves a curve, a film, a checkpoint and a policy."""
+    console = Console()
+    started = time.monotonic()
+    experiment = experiment_of(options)
+    clone = options.folder.with_name(options.folder.name + "-clone")
+    with Display("clone", console) as display:
+        cloned = clone_rollouts(experiment, clone, display)
+    result = run(experiment, options.folder, console)
+    if result.exit_code:
+        console.print(f"Interrupted. Go on with: awac demo --folder {options.folder}")
+        return result.exit_code
+    summary = summarize(options, cloned, time.monotonic() - started)
+    storage.write_file(options.folder / "summary.json", json.dumps(summary, indent=2).encode() + b"\n")
+    report(options, summary, console)
+    return 0
+
+
+def experiment_of(options: DemoOptions) -> Experiment[Any]:
+    """The preset `plus` on the pen, at the demonstration's budget."""
+    clone = options.folder.with_name(options.folder.name + "-clone")
+    return replace(
+        defaults("awac", "plus", ENV),
+        data=(DEMONSTRATIONS, str(clone)),
+        folder=str(options.folder),
+        seed=options.seed,
+        offline_steps=options.offline_steps,
+        online_steps=options.online_steps,
+        evaluation_interval=2_500,
+        evaluation_episodes=options.episodes,
+        log_interval=500,
+        checkpoint_interval=2_500,
+        buffer_capacity=100_000,
+    )
+
+
+def clone_rollouts(experiment: Experiment[Any], folder: Path, display: Display) -> float:
+    """Clones the demonstrations, evaluates the clone, and writes its stochastic roll-outs; returns its success."""
+    demonstrations = load([DEMONSTRATIONS])
+    hidden = experiment.hyperparameters.actor_hidden
+
+    def show(done: int, metrics: dict[str, float]) -> None:
+        display.update("clone", done, CLONE_UPDATES, metrics)
+
+    learner = clone_policy(demonstrations, ENV, CLONE_UPDATES, experiment.seed, hidden=hidden, progress=show)
+    mean = partial(learner.act, deterministic=True)
+    evaluation = evaluate(partial(make, ENV), mean, experiment.evaluation_episodes, seed_of(experiment, "evaluation"))
+    success = evaluation.metrics()[SUCCESS]
+    display.message(f"clone of {len(demonstrations.episodes)} demonstrations: success {success:.0%}")
+    envs = [make(ENV) for _ in range(10)]
+    episodes = play(envs, noisy(learner), CLONE_EPISODES, seed_of(experiment, "exploration"), Provenance.ROLLOUT)
+    for env in envs:
+        env.close()
+    metadata = {"description": "stochastic roll-outs of a clone of bundled:pen", "seed": experiment.seed}
+    write(Dataset(tuple(episodes), "clone", metadata), folder, env_id=ENV, overwrite=True)
+    display.message(f"{CLONE_EPISODES} roll-outs of the clone: {folder}")
+    return success
+
+
+def run(experiment: Experiment[Any], folder: Path, console: Console) -> Result:
+    """Trains, or goes on where an earlier call was interrupted."""
+    display = Display(ENV, console)
+    if not (folder / "config.json").exists():
+        return train(experiment, display)
+    if not (folder / "summary.json").exists() or not json.loads((folder / "summary.json").read_bytes()).get("seconds"):
+        console.print(f"Going on with {folder}")
+        return resume(folder, display)
+    aside = next(path for n in count(1) if not (path := folder.with_name(f"{folder.name}-{n}")).exists())
+    folder.rename(aside)
+    console.print(f"The earlier run is now {aside}")
+    return train(experiment, display)
+
+
+def summarize(options: DemoOptions, cloned: float, seconds: float) -> dict[str, float | int]:
+    """Mean success at the last step of an episode: of the clone, after the offline and after the online phase."""
+    rates = {line["step"]: line[SUCCESS] for line in read_metrics(options.folder) if SUCCESS in line}
+    return {
+        "clone": cloned,
+        "after_offline": rates[0],
+        "after_online": rates[max(rates)],
+        "episodes": options.episodes,
+        "seconds": round(seconds, 1),
+    }
+
+
+def report(options: DemoOptions, summary: dict[str, float | int], console: Console) -> None:
+    """The table, the curve, the film, and where to go from here."""
+    labels = {"clone": "clone of the demonstrations", "after_offline": "after offline", "after_online": "after online"}
+    rows = [{"policy": label, "success": f"{summary[name]:.0%}"} for name, label in labels.items()]
+    title = f"{ENV}: success at the last step, {options.episodes} episodes, mean action, seed {options.seed}"
+    console.print(table(rows, title))
+    console.print(f"curve       {learning_curve([options.folder], SUCCESS, options.figures / 'learning_curve.png')}")
+    act = Policy.load(options.folder / "policy").act
+    try:
+        console.print(f"film        {film(ENV, {}, act, options.figures / 'policy.mp4', episodes=3)}")
+    except NoRendererError as error:
+        console.print(f"film        {error}")
+    console.print(f"checkpoint  {options.folder / 'checkpoints'}")
+    console.print(f"seconds     {summary['seconds']:.0f}")
+    console.print("\nGo on:")
+    for line in (
+        f"awac evaluate {options.folder} --episodes 100",
+        f"awac resume {options.folder}",
+        f"awac export {options.folder} --output pen.onnx",
+        f"awac plot {options.folder} --output curve.png",
+    ):
+        console.print(f"  {line}", highlight=False)
