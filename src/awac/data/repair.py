@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -41,15 +42,15 @@ def prepare(dataset: Dataset, repair: Repair) -> tuple[Dataset, list[str]]:
     return dataset, done
 
 
-def task_reward(env_id: str) -> Callable[[np.ndarray], np.ndarray]:
-    """The function from next observations (n, observation) to rewards (n,) of a task.
+def task_reward(env_id: str, **options: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """The function from next observations (n, observation) to rewards (n,) of a task, with the environment's options.
 
     Raises:
         ConfigError: the environment is unknown, or its rewards depend on more.
     """
     from awac.envs import relabel as find  # gymnasium and MuJoCo: only those who relabel pay for them
 
-    return find(env_id)
+    return find(env_id, **options)
 
 
 def relabel(dataset: Dataset, reward: Callable[[np.ndarray], np.ndarray]) -> Dataset:

@@ -59,6 +59,20 @@ def locate(where: str, *, download: bool = False) -> Path:
     raise DataError(f"{where}: no such dataset; expected {HELP}")
 
 
+def destination(where: str) -> Path:
+    """The folder that `--to` names: a path, or `minari:ID` in Minari's own root.
+
+    Raises:
+        DataError: no Minari id.
+    """
+    if not where.startswith("minari:"):
+        return Path(where).expanduser()
+    name = where.removeprefix("minari:")
+    if not MINARI_ID.fullmatch(name):
+        raise DataError(f"{where}: expected minari:(namespace/)name-v0")
+    return minari_root() / name
+
+
 def _bundled(name: str) -> Path:
     known = sorted(folder.name for folder in BUNDLED.glob("*") if data_folder(folder))
     if name not in known:

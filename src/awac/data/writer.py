@@ -20,6 +20,7 @@ import numpy as np
 from awac.data.dataset import Dataset, Episode
 from awac.data.store import METADATA_FILE, box, data_folder, minari_root, read_metadata
 from awac.errors import DataError, StorageError
+from awac.system import describe_system
 
 
 def write(dataset: Dataset, folder: Path | str, *, env_id: str | None = None, overwrite: bool = False) -> Path:
@@ -41,13 +42,28 @@ def write(dataset: Dataset, folder: Path | str, *, env_id: str | None = None, ov
     folder = Path(folder)
     if not dataset.episodes:
         raise DataError(f"{folder}: there is no episode to write")
-    if data_folder(folder) and not overwrite:
-        raise DataError(f"{folder}: there is a dataset already; choose another place or ask to overwrite")
-    metadata = dict(dataset.metadata) | ({"env_id": env_id} if env_id else {})
+    refuse_existing(folder, overwrite)
+    metadata = origin() | dict(dataset.metadata) | ({"env_id": env_id} if env_id else {})
     with _replacing(folder) as fresh:
         storage = _new_storage(fresh / "data", dataset, metadata, _minari_id(folder))
         _add(storage, dataset.episodes, 0)
     return folder
+
+
+def refuse_existing(folder: Path, overwrite: bool) -> None:
+    """Commands that work long before they write ask first.
+
+    Raises:
+        DataError: something is there and may not be replaced.
+    """
+    if data_folder(folder) and not overwrite:
+        raise DataError(f"{folder}: there is a dataset already; choose another place, or --overwrite")
+
+
+def origin() -> dict[str, Any]:
+    """What made a dataset: versions (simulators give other trajectories in other versions) and commit."""
+    system = describe_system()
+    return {"recorded": system["started"], **{name: system[name] for name in ("versions", "commit", "modified")}}
 
 
 def append(folder: Path | str, episodes: Sequence[Episode], *, dataset: Dataset | None = None) -> Path:

@@ -1,0 +1,184 @@
+"""`awac data`: check, describe, import, collect and clone prior data."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from awac.batch import Provenance
+from awac.data.dataset import Dataset
+from awac.data.imports import ImportOptions, read_file
+from awac.data.options import (
+    CheckOptions,
+    CloneOptions,
+    CollectOptions,
+    EnvOptions,
+    ImportCommandOptions,
+    InfoOptions,
+    Kind,
+)
+from awac.data.repair import Repair, task_reward
+from awac.data.report import Problem, Report
+from awac.data.sources import destination, load, locate, split
+from awac.data.store import Stored, read
+from awac.data.validate import Spaces, check_stored
+from awac.data.writer import refuse_existing, write
+from awac.errors import ConfigError, DataError
+
+
+def check(options: CheckOptions) -> int:
+    """Say what is wrong with data, and what looks wrong; leaves with 3 if it cannot be used."""
+    reading = ImportOptions(options.format, options.columns, options.episode_length)
+    reports = {
+        source: _examine(source, options.env, options.env_options, options.repair, reading, options.download)[1]
+        for source in options.sources
+    }
+    if options.json:
+        _print_json({source: report.to_json() for source, report in reports.items()})
+    else:
+        for source, report in reports.items():
+            print("\n".join([f"{source}:", *(f"  {line}" for line in report.lines())]))
+    return 0 if all(report.ok for report in reports.values()) else DataError.exit_code
+
+
+def info(options: InfoOptions) -> None:
+    """Describe datasets: episodes, lengths, returns, success, who acted, where they come from."""
+    found = {source: load([source], download=options.download) for source in options.sources}
+    described = {name: {**data.statistics(), "metadata": dict(data.metadata)} for name, data in found.items()}
+    if options.json:
+        _print_json(described)
+    else:
+        from rich.console import Console
+
+        from awac.data.description import describe
+
+        for name, data in found.items():
+            Console().print(describe(name, data))
+
+
+def import_(options: ImportCommandOptions) -> int:
+    """Convert data to Minari, checked and, if asked for, repaired; leaves with 3 if it cannot be used."""
+    folder = destination(options.to)
+    refuse_existing(folder, options.overwrite)
+    reading = ImportOptions(options.format, options.columns, options.episode_length)
+    env_id = options.env or options.repair.relabel
+    dataset, report = _examine(options.source, env_id, options.env_options, options.repair, reading, False)
+    if dataset is not None and report.ok:
+        metadata = {**dataset.metadata, "repairs": list(report.repairs)}
+        metadata |= {"env_options": options.env_options} if env_id else {}
+        metadata |= {"description": options.description} if options.description else {}
+        complete = Dataset(dataset.episodes, dataset.name, metadata, dataset.action_low, dataset.action_high)
+        write(complete, folder, env_id=env_id, overwrite=options.overwrite)
+    if options.json:
+        _print_json({"written": str(folder) if report.ok else None, **report.to_json()})
+    else:
+        print("\n".join([*report.lines(), f"written to {folder}" if report.ok else "nothing was written"]))
+    return 0 if report.ok else DataError.exit_code
+
+
+def collect(options: CollectOptions) -> None:
+    """Roll out a policy or a random process into a dataset."""
+    from awac.data import generate
+
+    folder = destination(options.to)
+    refuse_existing(folder, options.overwrite)
+    _at_least_one("episodes", options.episodes)
+    random = options.policy in generate.PROCESSES
+    usual: Kind = "random" if random else "rollout"
+    spaces = generate.spaces_of(options.env, options.env_options)
+    act = generate.actor(options.policy, spaces, options.seed, options.deterministic, options.theta, options.sigma)
+    collection = generate.Collection(
+        options.env,
+        options.episodes,
+        options.seed,
+        options.env_options,
+        options.only_successful,
+        Provenance[(options.provenance or usual).upper()],
+        _recipe("collect", options),
+    )
+    _finish(generate.collect(act, collection, spaces), folder, options.description, options.overwrite)
+
+
+def clone(options: CloneOptions) -> None:
+    """Clone demonstrations and roll the clone out, as the paper did for its prior data."""
+    from awac.data import generate
+
+    folder = destination(options.to)
+    refuse_existing(folder, options.overwrite)
+    _at_least_one("episodes", options.episodes)
+    _at_least_one("steps", options.steps)
+    demonstrations = load(options.sources, spaces=generate.spaces_of(options.env, options.env_options))
+    collection = generate.Collection(
+        options.env, options.episodes, options.seed, options.env_options, recipe=_recipe("clone", options)
+    )
+    made = generate.clone(demonstrations, collection, options.steps)
+    _finish(made, folder, f"behaviour-cloned roll-outs of {' and '.join(options.sources)}", options.overwrite)
+
+
+COMMANDS: Mapping[str, Callable[[Any], int | None]] = {
+    "check": check,
+    "info": info,
+    "import": import_,
+    "collect": collect,
+    "clone": clone,
+}
+
+
+def _examine(
+    source: str, env_id: str | None, env_options: EnvOptions, repair: Repair, reading: ImportOptions, download: bool
+) -> tuple[Dataset | None, Report]:
+    """Reads and checks one source; what cannot even be read becomes a report too."""
+    provenance, where = split(source)
+    try:
+        path = Path(where).expanduser()
+        stored: Stored = read_file(path, reading) if path.is_file() else read(locate(where, download=download))
+    except DataError as error:
+        return None, Report(errors=(Problem("unreadable", str(error)),))
+    spaces = _spaces(env_id, env_options)
+    task = _task(env_id or stored.metadata.get("env_id"), env_options)
+    return check_stored(stored, provenance=provenance, spaces=spaces, repair=repair, task=task)
+
+
+def _spaces(env_id: str | None, env_options: EnvOptions) -> Spaces | None:
+    if env_id is None:
+        return None
+    from awac.data.generate import spaces_of
+
+    return spaces_of(env_id, env_options)
+
+
+def _task(env_id: str | None, env_options: EnvOptions) -> Callable[[Any], Any] | None:
+    """The task's own rewards, to compare with; None where they are not known or the environment is not here."""
+    if env_id is None:
+        return None
+    try:
+        return task_reward(env_id, **env_options)
+    except ConfigError:
+        return None
+
+
+def _recipe(command: str, options: Any) -> dict[str, Any]:
+    """The options as they were, so that the command can be given again."""
+    assert is_dataclass(options)
+    values = {entry.name: getattr(options, entry.name) for entry in fields(options)}
+    return {"command": f"awac data {command}", **values}
+
+
+def _finish(dataset: Dataset, folder: Path, description: str, overwrite: bool) -> None:
+    metadata = {**dataset.metadata, "description": description}
+    named = Dataset(dataset.episodes, str(folder), metadata, dataset.action_low, dataset.action_high)
+    write(named, folder, overwrite=overwrite)
+    found = named.statistics()
+    success = found["success_final_step"]
+    said = "" if success is None else f", {success:.0%} successful at the last step"
+    print(f"{found['episodes']} episodes, {found['transitions']} transitions{said}: written to {folder}")
+
+
+def _at_least_one(name: str, value: int) -> None:
+    if value < 1:
+        raise ConfigError(f"{name} is {value}; allowed: 1 or more")
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2, default=str))

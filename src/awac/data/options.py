@@ -1,0 +1,136 @@
+"""Options of the `awac data` commands."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from tyro.conf import OmitArgPrefixes, Positional
+
+from awac.data.imports import Format
+from awac.data.repair import Repair
+from awac.data.tables import Columns
+from awac.errors import ConfigError
+
+EnvOptions = dict[str, str | int | float | bool]
+Kind = Literal["demonstration", "rollout", "random", "online"]
+
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """Options of `awac data check`."""
+
+    sources: Positional[tuple[str, ...]]
+    """Minari folders or ids, bundled:NAME, or files of other formats."""
+    env: str | None = None
+    """Hold the data against this environment's sizes, action bounds and rewards; the one the file names if left out."""
+    env_options: EnvOptions = field(default_factory=EnvOptions)
+    """Options of the environment."""
+    repair: Annotated[Repair, OmitArgPrefixes] = field(default_factory=Repair)
+    """What to repair before the check; nothing is written."""
+    format: Format = "auto"
+    """Of files that are no Minari dataset."""
+    columns: Columns = field(default_factory=Columns)
+    """Names in npz and CSV files."""
+    episode_length: int = 0
+    """Cut every so many steps, for logs that do not mark their time limit."""
+    download: bool = False
+    """Fetch Minari ids that are not on this machine."""
+    json: bool = False
+    """Print JSON."""
+
+    def __post_init__(self) -> None:
+        if not self.sources:
+            raise ConfigError("no source is given; expected a folder, a file, bundled:NAME or a Minari id")
+
+
+@dataclass(frozen=True)
+class ImportCommandOptions:
+    """Options of `awac data import`."""
+
+    source: Positional[str]
+    """A file of another format, or a Minari dataset to repair; `rollout=WHERE` says what it is."""
+    to: str
+    """The folder to write, or minari:NAMESPACE/NAME-v0."""
+    env: str | None = None
+    """The environment, for sizes and action bounds; that of --relabel if left out."""
+    env_options: EnvOptions = field(default_factory=EnvOptions)
+    """Options of the environment."""
+    repair: Annotated[Repair, OmitArgPrefixes] = field(default_factory=Repair)
+    """What to repair on the way."""
+    format: Format = "auto"
+    """By the file's name where auto."""
+    columns: Columns = field(default_factory=Columns)
+    """Names in npz and CSV files."""
+    episode_length: int = 0
+    """Cut every so many steps, for logs that do not mark their time limit."""
+    description: str = ""
+    """For the metadata."""
+    overwrite: bool = False
+    """Replace what is there."""
+    json: bool = False
+    """Print JSON."""
+
+
+@dataclass(frozen=True)
+class InfoOptions:
+    """Options of `awac data info`."""
+
+    sources: Positional[tuple[str, ...]]
+    """Minari folders or ids, or bundled:NAME."""
+    download: bool = False
+    """Fetch Minari ids that are not on this machine."""
+    json: bool = False
+    """Print JSON."""
+
+
+@dataclass(frozen=True)
+class CollectOptions:
+    """Options of `awac data collect`."""
+
+    env: str
+    """Gymnasium id or `module:factory`."""
+    to: str
+    """The folder to write, or minari:NAMESPACE/NAME-v0."""
+    policy: str = "uniform"
+    """uniform, ornstein_uhlenbeck, dapg:FILE.npz, or a run or policy folder."""
+    episodes: int = 100
+    """How many to keep."""
+    seed: int = 0
+    """Of the first episode; the next ones count up from it."""
+    env_options: EnvOptions = field(default_factory=EnvOptions)
+    """Options of the environment."""
+    deterministic: bool = False
+    """Mean actions instead of samples."""
+    only_successful: bool = False
+    """Keep only episodes that are successful at their last step."""
+    provenance: Kind | None = None
+    """How the episodes are labelled; random for random processes and rollout for policies if left out."""
+    theta: float = 0.15
+    """Pull to zero of the Ornstein-Uhlenbeck process; the paper's."""
+    sigma: float = 0.3
+    """Its noise; the paper's."""
+    description: str = ""
+    """For the metadata."""
+    overwrite: bool = False
+    """Replace what is there."""
+
+
+@dataclass(frozen=True)
+class CloneOptions:
+    """Options of `awac data clone`."""
+
+    sources: Positional[tuple[str, ...]]
+    """The demonstrations."""
+    env: str
+    """Gymnasium id or `module:factory`."""
+    to: str
+    """The folder to write, or minari:NAMESPACE/NAME-v0."""
+    episodes: int = 500
+    """Roll-outs of the clone; the paper's."""
+    steps: int = 10_000
+    """Gradient steps of behaviour cloning; those of the authors' script for pen."""
+    seed: int = 0
+    """Of the clone and of the first episode."""
+    env_options: EnvOptions = field(default_factory=EnvOptions)
+    """Options of the environment."""
+    overwrite: bool = False
+    """Replace what is there."""
