@@ -1,0 +1,1 @@
+"""Commands with no module of their own: what stands between options and functions."""

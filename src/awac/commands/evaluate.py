@@ -1,0 +1,110 @@
+"""`awac evaluate`: how good the policy of a run is, with numbers, and with a film if asked for."""
+
+import functools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from rich.console import Console
+from tyro.conf import Positional
+
+from awac.collect import Act
+from awac.display import table
+from awac.envs import make
+from awac.errors import ConfigError
+from awac.evaluate import Evaluation, evaluate
+from awac.export import find_policy
+from awac.run import RunFolder
+from awac.runtime import Policy
+from awac.video import record
+
+Options = dict[str, str | int | float | bool]
+
+ROWS = {
+    "eval/success_rate": "success at the last step",
+    "eval/success_any": "success at any step",
+    "eval/success_dapg": "success by the rule of DAPG",
+    "eval/solved_fraction": "share of steps solved",
+    "eval/mean_reward": "return",
+    "eval/normalized_score": "D4RL score",
+    "eval/mean_ep_length": "length",
+}
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """Options of `awac evaluate`."""
+
+    folder: Positional[Path]
+    """Run folder, or policy folder (`policy.safetensors` and `policy.json`)."""
+    env: str | None = None
+    """Gymnasium id or `module:factory`; the one that the policy was trained in if left out."""
+    env_options: Options = field(default_factory=Options)
+    """Options of the environment; those of the run if left out."""
+    episodes: int = 100
+    """How many episodes."""
+    seed: int = 0
+    """Of the first episode; the next ones count up from it."""
+    stochastic: bool = False
+    """Sample actions instead of taking the mean."""
+    video: Path | None = None
+    """Write a film of the first three of the episodes here (.mp4)."""
+    json: bool = False
+    """Print JSON instead of a table."""
+
+    def __post_init__(self) -> None:
+        if self.episodes < 1:
+            raise ConfigError(f"episodes is {self.episodes}; allowed: 1 or more")
+
+
+def command(options: EvaluateOptions) -> None:
+    """Rolls out a trained policy and prints success, returns and lengths."""
+    policy = Policy.load(find_policy(options.folder))
+    env_id, env_options = environment(options, policy)
+    make_env = functools.partial(make, env_id, **env_options)
+    found = evaluate(make_env, actor(policy, options), options.episodes, options.seed)
+    if options.json:
+        print(json.dumps({"env": env_id, "episodes": options.episodes, "seed": options.seed, **found.metrics()}))
+    else:
+        title = f"{env_id}, {options.episodes} episodes, seeds {options.seed} and up"
+        Console().print(table(rows(found), title))
+    if options.video is not None:
+        record(env_id, env_options, actor(policy, options), options.video, min(options.episodes, 3), options.seed)
+
+
+def environment(options: EvaluateOptions, policy: Policy) -> tuple[str, Options]:
+    """The environment asked for, else that of the run, else that of the policy's card.
+
+    Raises:
+        ConfigError: None of them says.
+    """
+    config: Mapping[str, Any] = {}
+    if (options.folder / "config.json").exists():
+        config = RunFolder.view(options.folder).config
+    env_id = options.env or config.get("env") or policy.card.environment
+    if not env_id:
+        raise ConfigError(f"{options.folder} does not say which environment the policy is for; give --env")
+    same = env_id == config.get("env")
+    return env_id, options.env_options or (cast("Options", config.get("env_options", {})) if same else {})
+
+
+def actor(policy: Policy, options: EvaluateOptions) -> Act:
+    """The policy as evaluation calls it: mean actions, or samples from a generator seeded like the episodes."""
+    if not options.stochastic:
+        return policy.act
+    generator = np.random.default_rng(options.seed)
+    return functools.partial(policy.act, deterministic=False, generator=generator)
+
+
+def rows(found: Evaluation) -> list[dict[str, object]]:
+    """The table: mean of each figure, and for what is not a rate its spread over the episodes."""
+    spreads = {"eval/mean_reward": found.returns.std(), "eval/mean_ep_length": found.lengths.std()}
+    metrics = found.metrics()
+    return [
+        {"figure": label, "mean": metrics[tag], "std": f"{spreads[tag]:.4g}" if tag in spreads else ""}
+        for tag, label in ROWS.items()
+        if tag in metrics
+    ]
