@@ -156,8 +156,9 @@ def _parse(line: bytes) -> dict[str, Any] | None:
     try:
         record: dict[str, Any] = json.loads(line)
         nonfinite = record.pop("nonfinite", {})
+        record["step"] = int(record["step"])
         return record | {tag: float(text) for tag, text in nonfinite.items()}
-    except (ValueError, TypeError, AttributeError):  # no JSON, or not of our form
+    except (ValueError, TypeError, AttributeError, KeyError):  # no JSON, or not of our form
         return None
 
 

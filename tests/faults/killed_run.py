@@ -65,11 +65,14 @@ def live(folder: Path, acknowledge: int) -> None:
             os.write(acknowledge, step.to_bytes(8, "little"))
 
 
-def start(folder: Path) -> None:
+def start(folder: Path) -> float:
+    """Begins a run; returns how long its first save took, in seconds: the disk may be slow, and the kills must hit."""
     with RunFolder.create(folder, {}) as run:
         metrics = MetricsWriter(folder)
         metrics.close()
+        started = time.monotonic()
         checkpoint.save(run.checkpoints, 0, parts_of(0), {"metrics": 0, "journal": 0})
+        return time.monotonic() - started
 
 
 def kill_once(folder: Path, delay: float, saving: bool) -> int:
@@ -114,10 +117,10 @@ def main(kills: int, seed: int) -> None:
     report = {"kills": 0, "steps": 0, "caught_mid_write": 0}
     for round_start in range(0, kills, NEW_FOLDER):
         folder = Path(tempfile.mkdtemp()) / "run"
-        start(folder)
+        duration = start(folder)
         saved = 0
         for _ in range(min(NEW_FOLDER, kills - round_start)):
-            acknowledged = kill_once(folder, generator.uniform(0.0, 0.06), saving=generator.random() < 0.8)
+            acknowledged = kill_once(folder, generator.uniform(0.0, 8.0 * duration), saving=generator.random() < 0.8)
             report["caught_mid_write"] += any(folder.rglob(storage.TEMPORARY + "*"))
             step = check(folder, max(acknowledged, saved))
             report["steps"] += step - saved
