@@ -51,10 +51,10 @@ format: .venv/.lint-ready
 	.venv/bin/ruff format
 
 docs: .venv/.docs-ready
-	.venv/bin/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --strict
 
 docs-serve: .venv/.docs-ready
-	.venv/bin/mkdocs serve
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs serve
 
 bench: .venv/.ready
 	.venv/bin/python -m benchmarks
