@@ -5,7 +5,7 @@ on one batch and from the networks as they stood before the step, applies the op
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import equinox as eqx
@@ -68,6 +68,8 @@ def initialize(algorithm: Algorithm, config: Hyperparameters, sizes: Sizes, key:
     """A learner before its first update."""
     network_key, state_key = jax.random.split(key)
     networks = algorithm.networks(network_key, sizes, config)
+    if config.actor_average_rate is not None:
+        networks = replace(networks, averaged_actor=networks.actor)
     optimizers = {
         part: optimizer(config, part).init(eqx.filter(getattr(networks, part), eqx.is_inexact_array))
         for part in learning_parts(algorithm)
@@ -90,14 +92,18 @@ def gradients(
     return found, {f"train/{name}": value for name, value in metrics.items()}
 
 
-def move_targets(networks: Networks, rate: float) -> Networks:
-    """Moves the target networks that the method has towards their sources."""
-    follow = {
-        f"target_{part}": polyak(getattr(networks, f"target_{part}"), getattr(networks, part), rate)
-        for part in ("critic", "actor")
-        if getattr(networks, f"target_{part}") is not None
+def move_targets(networks: Networks, config: Hyperparameters) -> Networks:
+    """Moves the slow copies that the method has towards their sources."""
+    copies = {
+        "target_critic": ("critic", config.target_rate),
+        "target_actor": ("actor", config.target_rate),
+        "averaged_actor": ("actor", config.actor_average_rate),
     }
-    return eqx.tree_at(lambda tree: [getattr(tree, name) for name in follow], networks, list(follow.values()))
+    for copy, (source, rate) in copies.items():
+        if (slow := getattr(networks, copy)) is not None:
+            moved = polyak(slow, getattr(networks, source), rate)
+            networks = eqx.tree_at(lambda tree, copy=copy: getattr(tree, copy), networks, moved)
+    return networks
 
 
 def all_finite(tree: Any) -> Bool[Array, ""]:
@@ -121,7 +127,7 @@ def update(algorithm: Algorithm, config: Hyperparameters, state: State, batch: B
         change, optimizers[part] = optimizer(config, part).update(gradient, state.optimizers[part], parameters)
         changed = eqx.apply_updates(getattr(networks, part), change)
         networks = eqx.tree_at(lambda tree, part=part: getattr(tree, part), networks, changed)
-    networks = move_targets(networks, config.target_rate)
+    networks = move_targets(networks, config)
     halted = state.halted | ~all_finite((found, metrics))
     moved = State(networks, optimizers, next_key, state.step + 1, halted)
     kept = eqx.tree_at(lambda tree: tree.halted, state, halted)

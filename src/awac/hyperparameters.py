@@ -24,6 +24,9 @@ class Hyperparameters:
     """gamma"""
     target_rate: float = 5e-3
     """tau: the fraction by which target networks move at each update."""
+    actor_average_rate: float | None = None
+    """Where given, a running average of the policy's parameters acts and is evaluated; the fraction by which it moves
+    at each update. It learns nothing and no loss reads it; not in the paper."""
     actor_learning_rate: float = 3e-4
     """Adam step size of the policy."""
     critic_learning_rate: float = 3e-4

@@ -60,7 +60,7 @@ def choose(
     """Actions in [-1, 1]: the mode or a sample of the actor, or what the method's own `act` returns."""
     if algorithm.act is not None:
         return algorithm.act(networks, observations, key, config)
-    distribution = networks.actor(observations)
+    distribution = networks.acting(observations)
     return jnp.clip(distribution.mode() if deterministic else distribution.sample(key), -1.0, 1.0)
 
 
@@ -120,7 +120,7 @@ class Learner:
         else:
             key = jax.random.PRNGKey(0)
         scaled = jnp.asarray(self.scaling.normalize(observations), jnp.float32)
-        networks = self._state.networks if self.algorithm.act else Networks(actor=self._state.networks.actor)
+        networks = self._state.networks if self.algorithm.act else Networks(actor=self._state.networks.acting)
         actions = choose(self.algorithm, self.config, deterministic, networks, scaled, key)
         return self.scaling.from_unit(np.asarray(actions))
 
@@ -147,7 +147,7 @@ class Learner:
 
     def policy(self, card: Card) -> Policy:
         """The actor as a policy that needs NumPy alone."""
-        return policy_of(self._state.networks.actor, self.scaling, card)
+        return policy_of(self._state.networks.acting, self.scaling, card)
 
 
 def _named(tree: Any) -> dict[str, Any]:

@@ -183,7 +183,8 @@ class Networks(eqx.Module):
     """Everything that a learner's losses read. A part that an algorithm does not have is None.
 
     `behavior`, `critic`, `actor` and `dual` learn, each by the loss of its name; `target_critic` and `target_actor`
-    follow their sources slowly. A part may be any tree: a value function beside a critic, several multipliers.
+    follow their sources slowly; `averaged_actor` does likewise and acts in the actor's place. A part may be any tree: a
+    value function beside a critic, several multipliers.
     """
 
     actor: Any = None
@@ -192,3 +193,9 @@ class Networks(eqx.Module):
     dual: Any = None
     target_critic: Any = None
     target_actor: Any = None
+    averaged_actor: Any = None
+
+    @property
+    def acting(self) -> Any:
+        """The policy that acts: the average of the actor where one is kept, else the actor."""
+        return self.actor if self.averaged_actor is None else self.averaged_actor
