@@ -7,7 +7,7 @@ arrays (runs, tasks): a row is one run (a seed), a column one task. NumPy only; 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from awac.errors import ConfigError
 
 Scores: TypeAlias = NDArray[np.float64]
-Statistic: TypeAlias = Callable[..., float]
+Statistic: TypeAlias = Callable[..., Any]
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
@@ -29,17 +29,27 @@ class Estimate(NamedTuple):
     high: float
 
 
-def interquartile_mean(scores: ArrayLike) -> float:
-    """Mean of the middle half of all scores: floor(n / 4) of n are dropped at each end. Below 4 scores it is the mean.
+def interquartile_mean(scores: ArrayLike, axis: tuple[int, ...] | None = None) -> Any:
+    """Mean of the middle half of the scores: floor(n / 4) of n are dropped at each end. Below 4 scores it is the mean.
+
+    Args:
+        scores: Any shape.
+        axis: The axes to take it over; all of them by default.
+
+    Returns:
+        A float, or an array of the axes that are left.
 
     Raises:
         ConfigError: There is no score.
     """
-    ordered = np.sort(np.asarray(scores, np.float64), axis=None)
-    if not ordered.size:
+    values = np.asarray(scores, np.float64)
+    if not values.size:
         raise ConfigError("no score to take the interquartile mean of")
-    cut = ordered.size // 4
-    return float(ordered[cut : ordered.size - cut].mean())
+    over = tuple(range(values.ndim)) if axis is None else axis
+    kept = [i for i in range(values.ndim) if i not in over]
+    ordered = np.sort(values.transpose(*kept, *over).reshape(*(values.shape[i] for i in kept), -1), axis=-1)
+    count = ordered.shape[-1]
+    return ordered[..., count // 4 : count - count // 4].mean(axis=-1)
 
 
 def bootstrap(
@@ -54,7 +64,7 @@ def bootstrap(
 
     Args:
         scores: (runs, tasks), or (runs,) for a single task. With one run the interval is the value itself.
-        statistic: From (runs, tasks) to a number.
+        statistic: Like `numpy.mean`: over all scores, or over the axes of `axis`.
         seed: Of the resampling.
         resamples: How many times runs are redrawn.
         confidence: Share of the resampled statistics inside the interval.
@@ -65,13 +75,11 @@ def bootstrap(
     table = _table(scores)
     runs, tasks = table.shape
     generator = np.random.default_rng(seed)
-    drawn = [
-        statistic(np.take_along_axis(table, generator.integers(0, runs, (runs, tasks)), axis=0))
-        for _ in range(resamples)
-    ]
+    picked = generator.integers(0, runs, (resamples, runs, tasks))
+    drawn = statistic(table[picked, np.arange(tasks)], axis=(1, 2))
     tail = (1 - confidence) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail])
-    return Estimate(statistic(table), float(low), float(high))
+    return Estimate(float(statistic(table)), float(low), float(high))
 
 
 def probability_of_improvement(ours: ArrayLike, theirs: ArrayLike) -> float:

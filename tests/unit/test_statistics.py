@@ -52,6 +52,11 @@ def test_interquartile_mean_is_scipys(scores: np.ndarray) -> None:
     assert interquartile_mean(scores) == pytest.approx(trim_mean(scores, 0.25, axis=None), abs=1e-9)
 
 
+def test_interquartile_mean_over_axes() -> None:
+    stack = np.random.default_rng(0).standard_normal((4, 6, 3))
+    np.testing.assert_allclose(interquartile_mean(stack, axis=(1, 2)), [interquartile_mean(table) for table in stack])
+
+
 def test_rliable_agrees() -> None:
     assert (interquartile_mean(OURS), interquartile_mean(THEIRS)) == pytest.approx(RLIABLE_IQM, abs=1e-12)
     assert probability_of_improvement(OURS, THEIRS) == pytest.approx(RLIABLE_IMPROVEMENT, abs=1e-12)

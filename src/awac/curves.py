@@ -1,0 +1,116 @@
+"""Metrics of many runs as curves: runs that differ only in their seed belong together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from awac.errors import ConfigError, DataError
+from awac.metrics import METRICS, read_metrics
+from awac.statistics import Estimate, bootstrap
+
+METRIC = "eval/success_rate"
+CONFIG = "config.json"
+SEED = 0  # of the bootstrap: the same runs give the same figure
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """One metric of R runs at the S steps that all of them have.
+
+    Attributes:
+        label: What the runs have in common.
+        environment: Id of their environment; empty if not known.
+        steps: int64 (S,), rising; 0 is the switch from offline to online.
+        scores: float64 (R, S).
+    """
+
+    label: str
+    environment: str
+    steps: NDArray[np.int64]
+    scores: NDArray[np.float64]
+
+    @cached_property
+    def estimates(self) -> list[Estimate]:
+        """Interquartile mean and interval over the runs, at each step."""
+        return [bootstrap(column, seed=SEED) for column in self.scores.T]
+
+    @property
+    def offline_index(self) -> int | None:
+        """Place of the last step of the offline phase; None if there was none."""
+        return int(np.searchsorted(self.steps, 0, side="right")) - 1 if self.steps[0] < 0 else None
+
+    @property
+    def offline(self) -> Estimate | None:
+        """What the offline phase reached, before the first environment step; None if there was none."""
+        return None if self.offline_index is None else self.estimates[self.offline_index]
+
+
+def is_share(metric: str) -> bool:
+    """Whether the metric is a share between 0 and 1, which reads best in per cent."""
+    return metric.rsplit("/", 1)[-1].startswith(("success", "solved"))
+
+
+def read_curves(run_folders: Sequence[Path], metric: str = METRIC) -> list[Curve]:
+    """One curve per method, in the order of the folders.
+
+    Raises:
+        ConfigError: No folder is given.
+        DataError: A run has no metrics, or not this one; or runs of one method have no step in common.
+    """
+    if not run_folders:
+        raise ConfigError("no run folder to read")
+    configs = [_config(folder) for folder in run_folders]
+    several = len({config.get("env") for config in configs}) > 1
+    groups: dict[tuple[str, str], list[Path]] = {}
+    for folder, config in zip(run_folders, configs, strict=True):
+        environment = str(config.get("env", ""))
+        names = [config.get("algorithm", "runs"), config.get("preset"), environment if several else None]
+        label = " ".join(str(name) for name in names if name)
+        groups.setdefault((label, environment), []).append(folder)
+    return [_joined(*names, folders, metric) for names, folders in groups.items()]
+
+
+def _series(folder: Path, metric: str) -> dict[int, float]:
+    """The metric at each step of one run; the last line of a step wins."""
+    series: dict[int, float] = {}
+    for record in read_metrics(folder):
+        if metric not in record:
+            continue
+        step, value = int(record["step"]), float(record[metric])
+        if record["phase"] == "offline" and step > 0:
+            raise DataError(f"{folder / METRICS}: step {step} is offline; offline steps are negative, up to 0")
+        if not np.isfinite(value):
+            raise DataError(f"{folder / METRICS}: {metric} is {value} at step {step}")
+        series[step] = value
+    if not series:
+        raise DataError(f"{folder / METRICS}: no line has {metric}")
+    return series
+
+
+def _joined(label: str, environment: str, folders: Sequence[Path], metric: str) -> Curve:
+    runs = [_series(folder, metric) for folder in folders]
+    common = sorted(step for step in runs[0] if all(step in run for run in runs))
+    if not common:
+        named = ", ".join(str(folder) for folder in folders)
+        raise DataError(f"{named}: runs of {label} have no step with {metric} in common")
+    scores = np.array([[run[step] for step in common] for run in runs], np.float64)
+    return Curve(label, environment, np.array(common, np.int64), scores)
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    """The run's own record of what it is; empty where there is none."""
+    path = folder / CONFIG
+    if not path.exists():
+        return {}
+    try:
+        return dict(json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"{path}: not a run's configuration: {error}") from error

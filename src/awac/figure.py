@@ -1,0 +1,152 @@
+"""The look of a learning curve. Matplotlib's object interface only: nothing global is changed, no window is opened."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from functools import partial
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from awac import storage
+from awac.curves import Curve, is_share
+from awac.errors import ConfigError
+
+# Okabe and Ito's palette, told apart by every kind of colour vision.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+INK, QUIET, OFFLINE_GROUND, GRID = "#222222", "#777777", "#f4f2ed", "#e4e4e4"
+SIZE, DOTS_PER_INCH = (8.0, 4.5), 160
+LABEL_HEIGHT = 0.055  # of the axes: names at the lines' ends are kept this far apart
+NARROW = 0.15  # a phase that takes less of the width has no room for its name
+
+
+def draw(curves: Sequence[Curve], metric: str, output: Path) -> Path:
+    """Writes the figure of all curves (at least one) and returns `output`, whose folder is made if missing.
+
+    Raises:
+        ConfigError: `output` does not end in .png, .pdf or .svg.
+        StorageError: It cannot be written.
+    """
+    if output.suffix not in (".png", ".pdf", ".svg"):
+        raise ConfigError(f"output {output} must end in .png, .pdf or .svg")
+    figure = Figure(figsize=SIZE, dpi=DOTS_PER_INCH, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes: Any = figure.add_subplot()  # matplotlib's types are partial
+    _draw_axes(axes, curves, metric)
+    _draw_switch(axes, curves)
+    for curve, color in zip(curves, cycle(COLORS), strict=False):
+        _draw_curve(axes, curve, color)
+    _draw_names(axes, curves, metric)
+    content = io.BytesIO()
+    saved: Any = figure
+    saved.savefig(content, format=output.suffix[1:], facecolor="white")
+    storage.make_folder(output.parent)
+    storage.write_file(output, content.getvalue())
+    return output
+
+
+def written(value: float, metric: str) -> str:
+    """A value of the metric as text."""
+    text = f"{100 * value:.0f} %" if is_share(metric) else f"{value:.4g}"
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def _draw_axes(axes: Any, curves: Sequence[Curve], metric: str) -> None:
+    first, last = min(curve.steps[0] for curve in curves), max(curve.steps[-1] for curve in curves)
+    margin = 0.02 * max(last - first, 1)
+    axes.set_xlim(first - margin, last + margin)
+    if is_share(metric):
+        axes.set_ylim(-0.02, 1.04)
+        axes.set_yticks(np.linspace(0, 1, 6))
+    axes.yaxis.set_major_formatter(FuncFormatter(partial(_tick, metric)))
+    axes.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 2.5, 5, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(_thousands))
+    axes.set_title(_title(curves, metric), loc="left", fontsize=13, fontweight="bold", color=INK, pad=22)
+    axes.text(0, 1.02, _subtitle(curves), transform=axes.transAxes, fontsize=9, color=QUIET, va="bottom")
+    axes.grid(axis="y", color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=INK, length=0, pad=6)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color(QUIET)
+
+
+def _draw_switch(axes: Any, curves: Sequence[Curve]) -> None:
+    """The offline phase's ground, the dashed line where it ends, and what is counted on either side."""
+    left, right = axes.get_xlim()
+    switch = min(max(left, 0), right) if min(curve.steps[0] for curve in curves) < 0 else left
+    if switch > left:
+        axes.axvspan(left, switch, color=OFFLINE_GROUND, linewidth=0, zorder=0)
+        axes.axvline(switch, color=QUIET, linewidth=1.1, linestyle=(0, (4, 3)), zorder=1)
+    for start, end, text in ((left, switch, "offline updates"), (switch, right, "environment steps")):
+        if end - start > NARROW * (right - left):
+            place = axes.get_xaxis_transform()  # steps across, share of the axes upwards
+            axes.text((start + end) / 2, -0.1, text, transform=place, ha="center", va="top", color=INK)
+
+
+def _draw_curve(axes: Any, curve: Curve, color: str) -> None:
+    value, low, high = np.array(curve.estimates).T
+    if len(curve.scores) > 1:
+        axes.fill_between(curve.steps, low, high, color=color, alpha=0.16, linewidth=0, zorder=2)
+        for scores in curve.scores:
+            axes.plot(curve.steps, scores, color=color, alpha=0.28, linewidth=0.8, zorder=3)
+    axes.plot(curve.steps, value, color=color, linewidth=2.4, solid_capstyle="round", zorder=4)
+    if curve.offline_index is not None:
+        at = curve.offline_index
+        style = {"facecolor": "white", "edgecolor": color, "linewidth": 2, "zorder": 5, "clip_on": False}
+        axes.scatter(curve.steps[at], value[at], s=44, **style)
+
+
+def _draw_names(axes: Any, curves: Sequence[Curve], metric: str) -> None:
+    """Each line's name at its end, with what the offline phase reached and the last value."""
+    ends = [curve.estimates[-1].value for curve in curves]
+    bottom, top = axes.get_ylim()
+    heights = _apart([(end - bottom) / (top - bottom) for end in ends], 2 * LABEL_HEIGHT)
+    for curve, end, height, color in zip(curves, ends, heights, cycle(COLORS), strict=False):
+        offline = curve.offline
+        before = f"{written(offline.value, metric)} offline \N{RIGHTWARDS ARROW} " if offline else ""
+        text = f"{curve.label}\n{before}{written(end, metric)}"
+        axes.text(1.01, height, text, transform=axes.transAxes, color=color, fontsize=9.5, va="center", linespacing=1.3)
+
+
+def _apart(heights: Sequence[float], distance: float) -> list[float]:
+    """The heights moved as little as keeps their order, neighbours `distance` apart, and all within [0, 1]."""
+    order = np.argsort(heights, kind="stable")
+    placed = np.asarray(heights, np.float64)[order]
+    for i in range(1, len(placed)):
+        placed[i] = max(placed[i], placed[i - 1] + distance)
+    placed[-1] = min(placed[-1], 1.0)
+    for i in range(len(placed) - 2, -1, -1):
+        placed[i] = min(placed[i], placed[i + 1] - distance)
+    result = np.empty(len(placed))
+    result[order] = placed
+    return result.tolist()
+
+
+def _title(curves: Sequence[Curve], metric: str) -> str:
+    name = metric.rsplit("/", 1)[-1].replace("_", " ").capitalize()
+    environments = {curve.environment for curve in curves} - {""}
+    return f"{name}, {environments.pop()}" if len(environments) == 1 else name
+
+
+def _subtitle(curves: Sequence[Curve]) -> str:
+    counts = sorted({len(curve.scores) for curve in curves})
+    if counts[-1] == 1:
+        return "one run" if len(curves) == 1 else "one run each"
+    runs = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    each = " each" if len(curves) > 1 else ""
+    return f"{runs} runs{each}: interquartile mean, 95 % bootstrap interval, single runs thin"
+
+
+def _tick(metric: str, value: float, _: int) -> str:
+    return written(value, metric)
+
+
+def _thousands(value: float, _: int) -> str:
+    text = f"{abs(value) / 1000:g}k" if abs(value) >= 1000 else f"{abs(value):g}"
+    return f"\N{MINUS SIGN}{text}" if value < 0 else text

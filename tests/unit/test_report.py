@@ -1,0 +1,198 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import tyro
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.image import imread
+
+from awac import figure
+from awac.curves import is_share, read_curves
+from awac.errors import ConfigError, DataError
+from awac.figure import draw, written
+from awac.report import COLUMNS, PlotOptions, command, learning_curve, markdown, rows
+
+STEPS = (-100, -50, 0, 50, 100)
+RATE = "eval/success_rate"
+
+
+def write_run(folder: Path, values, steps=STEPS, algorithm="awac", preset="paper", env="awac/PenBinary-v0", **extra):
+    folder.mkdir(parents=True)
+    config = {"algorithm": algorithm, "preset": preset, "env": env, "seed": 0} | extra
+    (folder / "config.json").write_text(json.dumps(config))
+    lines = [{"step": -75, "phase": "offline", "train/actor_loss": 1.0}]
+    phases = ["offline" if step <= 0 else "online" for step in steps]
+    lines += [{"step": s, "phase": p, RATE: v} for s, p, v in zip(steps, phases, values, strict=True)]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return folder
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[Path]:
+    return [
+        write_run(tmp_path / "a", [0.0, 0.4, 0.6, 0.5, 1.0], seed=1),
+        write_run(tmp_path / "b", [0.2, 0.4, 0.8, 0.7, 0.9], seed=2),
+        write_run(tmp_path / "sac", [0.0, 0.1, 0.3], (0, 50, 100), algorithm="sac"),
+    ]
+
+
+def test_runs_that_differ_in_seed_are_one_curve(runs: list[Path]) -> None:
+    awac, sac = read_curves(runs)
+    assert (awac.label, sac.label) == ("awac paper", "sac paper")
+    assert awac.environment == "awac/PenBinary-v0"
+    np.testing.assert_array_equal(awac.steps, STEPS)
+    np.testing.assert_array_equal(awac.scores[:, 2], [0.6, 0.8])
+    assert [estimate.value for estimate in awac.estimates] == pytest.approx([0.1, 0.4, 0.7, 0.6, 0.95])
+    assert awac.offline == awac.estimates[2]
+    assert sac.offline is None
+
+
+def test_environments_are_named_where_they_differ(tmp_path: Path) -> None:
+    folders = [write_run(tmp_path / env, [0.5], (0,), env=env) for env in ("Ant-v5", "Hopper-v5")]
+    assert [curve.label for curve in read_curves(folders)] == ["awac paper Ant-v5", "awac paper Hopper-v5"]
+
+
+def test_only_common_steps_count(tmp_path: Path) -> None:
+    folders = [write_run(tmp_path / "long", [0.1, 0.2, 0.3], (-50, 0, 50)), write_run(tmp_path / "short", [0.5], (0,))]
+    (curve,) = read_curves(folders)
+    np.testing.assert_array_equal(curve.steps, [0])
+
+
+def test_the_last_line_of_a_step_wins(tmp_path: Path) -> None:
+    (curve,) = read_curves([write_run(tmp_path / "run", [0.1, 0.9], (0, 0))])
+    np.testing.assert_array_equal(curve.scores, [[0.9]])
+
+
+def test_a_run_without_configuration(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", [0.1], (0,))
+    (folder / "config.json").unlink()
+    assert read_curves([folder])[0].label == "runs"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda f: (f / "metrics.jsonl").unlink(), "no metrics to read"),
+        (lambda f: (f / "metrics.jsonl").write_text('{"step": 1, "phase": "online"}\n'), "no line has eval/success"),
+        (lambda f: (f / "config.json").write_text("{"), "config.json: not a run's configuration"),
+        (lambda f: (f / "config.json").write_text("3"), "config.json: not a run's configuration"),
+    ],
+)
+def test_a_spoilt_run_is_named(runs: list[Path], spoil, message: str) -> None:
+    spoil(runs[1])
+    with pytest.raises(DataError, match=message) as caught:
+        read_curves(runs)
+    assert str(runs[1]) in str(caught.value)
+
+
+def test_wrong_lines_are_named(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", [float("nan")], (5,))
+    with pytest.raises(DataError, match="eval/success_rate is nan at step 5"):
+        read_curves([folder])
+    text = (folder / "metrics.jsonl").read_text().replace("NaN", "0.5").replace("online", "offline")
+    (folder / "metrics.jsonl").write_text(text)
+    with pytest.raises(DataError, match="step 5 is offline; offline steps are negative"):
+        read_curves([folder])
+
+
+def test_no_runs_and_no_common_step(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no run folder"):
+        read_curves([])
+    folders = [write_run(tmp_path / name, [0.5], (step,)) for name, step in (("a", 0), ("b", 10))]
+    with pytest.raises(DataError, match="no step with eval/success_rate in common"):
+        read_curves(folders)
+
+
+def test_rows_by_hand(runs: list[Path]) -> None:
+    awac, sac = rows(read_curves(runs), RATE)
+    assert COLUMNS == ("method", "runs", "offline", "final", "best", "lowest online")
+    assert awac == ("awac paper", "2", "70 [60, 80]", "95 [90, 100]", "95 [90, 100]", "60 [50, 70]")
+    assert sac == ("sac paper", "1", "-", "30", "30", "10")
+
+
+def test_markdown(runs: list[Path]) -> None:
+    lines = markdown(read_curves(runs)).splitlines()
+    assert lines[0] == "eval/success_rate in %: interquartile mean over runs [95 % bootstrap interval]"
+    assert lines[2:4] == [
+        "| method | runs | offline | final | best | lowest online |",
+        "| --- | --: | --: | --: | --: | --: |",
+    ]
+    assert lines[5] == "| sac paper | 1 | - | 30 | 30 | 10 |"
+
+
+@pytest.mark.parametrize("suffix", [".png", ".pdf", ".svg"])
+def test_a_figure_of_every_kind(runs: list[Path], tmp_path: Path, suffix: str) -> None:
+    output = learning_curve(runs, output=tmp_path / "figures" / f"curve{suffix}")
+    start = {".png": b"\x89PNG", ".pdf": b"%PDF", ".svg": b"<?xml"}[suffix]
+    assert output.read_bytes().startswith(start)
+
+
+def test_the_figure_says_what_it_should(runs: list[Path], tmp_path: Path) -> None:
+    text = learning_curve(runs, output=tmp_path / "curve.svg").read_text()
+    for part in ("Success rate, awac/PenBinary-v0", "70 % offline → 95 %", "offline updates", "environment steps"):
+        assert f"<!-- {part} -->" in text
+    assert "stroke-dasharray" in text  # the switch
+
+
+def test_the_figure_is_not_empty_and_is_the_same_again(runs: list[Path], tmp_path: Path) -> None:
+    first, second = (learning_curve(runs, output=tmp_path / f"{name}.png") for name in ("first", "second"))
+    pixels = imread(first)
+    assert pixels.shape == (720, 1280, 4)
+    blue = np.abs(pixels[..., :3] - np.array([0, 0x72, 0xB2]) / 255).max(axis=-1) < 0.05
+    assert blue.sum() > 500
+    assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.parametrize("steps", [(0,), (-50, 0), (0, 50), (-100, -50), (-10, 0, 1000)])
+def test_any_phase_may_be_missing(tmp_path: Path, steps: tuple[int, ...]) -> None:
+    folder = write_run(tmp_path / "run", [0.5] * len(steps), steps)
+    assert learning_curve([folder], output=tmp_path / "curve.png").exists()
+
+
+def test_many_methods(tmp_path: Path) -> None:
+    folders = [write_run(tmp_path / str(i), [0.0, 0.1 * i], (0, 100), preset=f"p{i}") for i in range(9)]
+    assert draw(read_curves(folders), RATE, tmp_path / "curve.png").exists()
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_names_are_kept_apart_in_order(heights: list[float]) -> None:
+    placed = figure._apart(heights, 0.11)
+    order = np.argsort(heights, kind="stable")
+    assert (np.diff(np.asarray(placed)[order]) >= 0.11 - 1e-9).all()
+    assert max(placed) <= 1
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "text"),
+    [(RATE, 0.756, "76 %"), ("eval/solved_fraction", 1.0, "100 %"), ("eval/return", -48.671, "\N{MINUS SIGN}48.67")],
+)
+def test_values_as_text(metric: str, value: float, text: str) -> None:
+    assert written(value, metric) == text
+    assert is_share(metric) == text.endswith("%")
+
+
+@pytest.mark.parametrize("flags", [[], ["--markdown"]])
+def test_command(runs: list[Path], tmp_path: Path, capsys, flags: list[str]) -> None:
+    output = tmp_path / "x.png"
+    command(tyro.cli(PlotOptions, args=[*map(str, runs), "--output", str(output), *flags]))
+    assert output.exists()
+    assert "95 [90, 100]" in capsys.readouterr().out
+
+
+def test_output_kind_is_checked(runs: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"must end in \.png, \.pdf or \.svg"):
+        learning_curve(runs, output=tmp_path / "curve.jpg")
+
+
+def test_nothing_global_is_changed(runs: list[Path], tmp_path: Path) -> None:
+    before = dict(mpl.rcParams)
+    learning_curve(runs, output=tmp_path / "curve.png")
+    assert dict(mpl.rcParams) == before
+    code = "import sys, awac.report; print('matplotlib.pyplot' in sys.modules, 'jax' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["False", "False"]
