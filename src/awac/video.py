@@ -45,10 +45,9 @@ def record(
         RendererUnavailable: no renderer works here, or the environment has no `rgb_array` mode.
         ConfigError: the environment cannot be made.
     """
-    choose_renderer()
     env = make(env_id, "rgb_array", **options)
     try:
-        _check_renderer(env_id, env)
+        _choose_renderer(env_id, env)
         path.parent.mkdir(parents=True, exist_ok=True)
         with _Film(path, float(env.metadata.get("render_fps", 30))) as film:
             return play([env], act, episodes, seed, on_step=film.add)
@@ -56,29 +55,28 @@ def record(
         env.close()
 
 
-def choose_renderer() -> None:
-    """Without a screen, tells MuJoCo to draw with EGL, unless MUJOCO_GL says otherwise; before its first frame."""
-    screen = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    if sys.platform == "linux" and not screen:
-        os.environ.setdefault("MUJOCO_GL", "egl")
+def _choose_renderer(env_id: str, env: Env) -> None:
+    """Without a screen MuJoCo draws with EGL, unless MUJOCO_GL says otherwise; whether that works is tried first.
 
-
-def _check_renderer(env_id: str, env: Env) -> None:
-    """Opens and frees a small context before the simulation does, whose failed attempts leave a trail of messages."""
+    A failed attempt of the simulation itself would leave a trail of messages. MUJOCO_GL is set here, after MuJoCo has
+    been imported, because with a renderer that does not work the import itself would fail.
+    """
     if "rgb_array" not in env.metadata.get("render_modes", []):
         raise RendererUnavailable(f"{env_id} cannot be filmed: it has no render mode 'rgb_array'")
+    screen = sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    backend = os.environ.get("MUJOCO_GL", "" if screen else "egl")
     draws_with_mujoco = hasattr(env.unwrapped, "mujoco_renderer") or hasattr(env.unwrapped, "simulation")
-    backend = os.environ.get("MUJOCO_GL")
-    if not draws_with_mujoco or backend is None:
+    if not (draws_with_mujoco and backend):
         return
     try:
         context: Any = importlib.import_module(f"mujoco.{backend}").GLContext(16, 16)
     except Exception as error:  # each backend fails in its own way, down to an AttributeError of None
         raise RendererUnavailable(
-            f"{env_id} cannot be filmed: MUJOCO_GL={backend} does not work here ({_first_line(error)}); "
+            f"{env_id} cannot be filmed: MuJoCo cannot draw with {backend} on this machine ({_first_line(error)}); "
             "install libEGL (package libegl1), or libosmesa6 and set MUJOCO_GL=osmesa"
         ) from error
     context.free()
+    os.environ["MUJOCO_GL"] = backend
 
 
 def _first_line(error: Exception) -> str:

@@ -2,6 +2,8 @@
 
 import difflib
 import importlib
+import os
+import sys
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -54,7 +56,7 @@ def make(
         env: Env = IsolatedEnv(env_id, render_mode, options, deadline)
     else:
         env = build(env_id, render_mode, options)
-    return Guard(env, stale_after)
+    return Guard(env, stale_after, env_id)
 
 
 def build(env_id: str, render_mode: str | None, options: dict[str, Any]) -> Env:
@@ -68,6 +70,12 @@ def build(env_id: str, render_mode: str | None, options: dict[str, Any]) -> Env:
         env = _from_id(env_id, render_mode, options) if factory is None else _call(factory, render_mode, options)
     except (TypeError, gymnasium.error.DependencyNotInstalled) as error:
         raise ConfigError(f"{env_id} cannot be made with the options {options}: {error}") from error
+    except (AttributeError, ImportError, RuntimeError) as error:
+        backend = os.environ.get("MUJOCO_GL")
+        if backend is None or "mujoco" in sys.modules:
+            raise
+        # MuJoCo tries its renderer when it is imported, and fails in these ways where there is none.
+        raise ConfigError(f"{env_id}: MuJoCo does not start with MUJOCO_GL={backend}; unset it ({error})") from error
     check_spaces(env_id, env)
     return env
 

@@ -81,18 +81,21 @@ class Guard(gymnasium.Wrapper[Array, Array, Array, Array], gymnasium.utils.Recor
         ValueError: from `step`: the action has the wrong shape or lies outside the bounds.
     """
 
-    def __init__(self, env: gymnasium.Env[Array, Array], stale_after: int | None = None) -> None:
+    def __init__(
+        self, env: gymnasium.Env[Array, Array], stale_after: int | None = None, name: str | None = None
+    ) -> None:
         """Wraps an environment with `Box` spaces.
 
         Args:
             env: what to check.
             stale_after: refuse this many observations in a row that are equal bit by bit (a camera or a simulator that
                 froze). None allows it: a point at a wall may well stand still.
+            name: for messages; the environment's id, or else its class, when None.
         """
-        gymnasium.utils.RecordConstructorArgs.__init__(self, stale_after=stale_after)
+        gymnasium.utils.RecordConstructorArgs.__init__(self, stale_after=stale_after, name=name)
         gymnasium.Wrapper.__init__(self, env)  # pyright: ignore[reportUnknownMemberType] - gymnasium leaves it untyped
         self.stale_after = stale_after
-        self.name = env.spec.id if env.spec is not None else type(env.unwrapped).__name__
+        self.name = name or (env.spec.id if env.spec is not None else type(env.unwrapped).__name__)
         action_space: Any = env.action_space
         self.low, self.high = action_space.low, action_space.high
         self.episode, self.steps, self.unchanged = -1, 0, 0

@@ -1,0 +1,138 @@
+"""The way in: ids, factories, options, spaces, and the tasks' own registration."""
+
+import subprocess
+import sys
+import warnings
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+
+import awac.envs
+from awac.errors import ConfigError
+
+IDS = ["PenBinary-v0", "DoorBinary-v0", "RelocateBinary-v0", "Ant-v0", "PointMass-v0"]
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_check_env_passes(name):
+    env = gymnasium.make(f"awac/{name}")
+    with warnings.catch_warnings():
+        # Unbounded observations are what these simulations have; Gymnasium only advises against them.
+        warnings.filterwarnings("ignore", message=r".*A Box observation space (maximum|minimum) value is")
+        check_env(env.unwrapped, skip_render_check=True)
+    env.close()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import gymnasium; env = gymnasium.make('awac.envs:awac/PenBinary-v0')",
+        "import gymnasium, awac.envs; env = gymnasium.make('awac/PenBinary-v0')",
+        "import awac.envs; env = awac.envs.make('awac/PenBinary-v0')",
+    ],
+)
+def test_a_fresh_process_finds_the_ids_and_prints_nothing(code):
+    code += "; env.reset(seed=0); print(env.observation_space.shape)"
+    result = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    assert (result.stdout, result.stderr, result.returncode) == ("(45,)\n", "", 0)
+
+
+def test_importing_the_ids_loads_no_simulator():
+    code = "import sys, awac.envs; print([m for m in ('mujoco', 'gymnasium_robotics', 'jax') if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout == "[]\n"
+
+
+def test_registering_twice_changes_nothing():
+    before = dict(gymnasium.registry)
+    awac.envs.register()
+    assert gymnasium.registry == before
+
+
+@pytest.mark.parametrize("steps", [100, 200])
+def test_the_horizon_is_an_option(steps):
+    env = gymnasium.make("awac/PenBinary-v0", **({} if steps == 200 else {"max_episode_steps": steps}))
+    env.reset(seed=0)
+    flags = [env.step(env.action_space.low)[2:4] for _ in range(steps)]
+    assert flags == [(False, False)] * (steps - 1) + [(False, True)]
+    env.close()
+
+
+def test_unknown_ids_name_the_nearest():
+    with pytest.raises(ConfigError, match="nearest are awac/PenBinary-v0"):
+        awac.envs.make("awac/PenBinry-v0")
+
+
+@pytest.mark.parametrize(
+    ("env_id", "options", "message"),
+    [
+        ("no_such_module:Thing", {}, "no_such_module cannot be imported"),
+        ("awac/PointMass-v0", {"gravity": 3}, "cannot be made with the options {'gravity': 3}"),
+        ("awac/PointMass-v0", {"reward": "sparse"}, "known are 'distance' and 'binary'"),
+        ("awac/DoorBinary-v0", {"distance": 1.0}, r"its thresholds are \['angle'\]"),
+        ("awac/DoorBinary-v0", {"angle": -1.0}, "must be a positive number"),
+        ("awac/DoorBinary-v0", {"thresholds": "loose"}, "known are 'paper' and 'released'"),
+        ("CartPole-v1", {}, "action_space is Discrete.*supported are a one-dimensional float Box"),
+    ],
+)
+def test_impossible_options_and_spaces_are_refused(env_id, options, message):
+    with pytest.raises(ConfigError, match=message):
+        awac.envs.make(env_id, **options)
+
+
+class Spaces(gymnasium.Env):
+    """An environment that only has spaces."""
+
+    def __init__(self, observation, action, render_mode=None):
+        self.observation_space, self.action_space, self.render_mode = observation, action, render_mode
+
+
+BOX = gymnasium.spaces.Box(-1, 1, (3,), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("observation", "action", "fault"),
+    [
+        (gymnasium.spaces.Dict(observation=BOX), BOX, "observation_space is Dict"),
+        (gymnasium.spaces.Box(0, 255, (8, 8, 3), np.uint8), BOX, "observation_space is Box"),
+        (gymnasium.spaces.Box(0, 9, (3,), np.int64), BOX, "observation_space is Box"),
+        (BOX, gymnasium.spaces.Box(-np.inf, 1, (3,), np.float32), "has infinite bounds"),
+        (BOX, gymnasium.spaces.MultiDiscrete([2, 2]), "action_space is MultiDiscrete"),
+    ],
+)
+def test_only_float_vectors_are_supported(observation, action, fault):
+    with pytest.raises(ConfigError, match=fault):
+        awac.envs.factory.check_spaces("mine", Spaces(observation, action))
+
+
+def test_a_factory_is_called_with_its_options():
+    env = awac.envs.make("awac.envs.pointmass:PointMass", "rgb_array", reward="binary", max_episode_steps=4)
+    assert env.unwrapped.reward == "binary"
+    env.reset(seed=0)
+    assert [env.step(np.zeros(2, np.float32))[3] for _ in range(4)] == [False, False, False, True]
+    assert env.render().shape == (256, 256, 3)
+
+
+def test_wrappers_stand_in_their_written_order():
+    text = str(awac.envs.make("awac/PointMass-v0"))
+    assert text == "<Guard<TimeLimit<OrderEnforcing<PointMass<awac/PointMass-v0>>>>>"
+
+
+def test_module_and_id_work_together():
+    assert awac.envs.make("awac.envs:awac/PointMass-v0").unwrapped.spec.id == "awac/PointMass-v0"
+
+
+def test_ids_of_gymnasium_robotics_are_found():
+    env = awac.envs.make("AdroitHandDoor-v1")
+    assert env.observation_space.shape == (39,)
+    env.close()
+
+
+def test_reference_scores():
+    assert awac.envs.reference_scores("HalfCheetah-v5")[:2] == (-280.178953, 12135.0)
+    assert awac.envs.reference_scores("awac/PenBinary-v0") is None
+    assert awac.envs.normalized_score("Hopper-v5", 3234.3) == pytest.approx(100.0)
+    assert awac.envs.normalized_score("Ant-v5", -325.6) == pytest.approx(0.0)
+    assert awac.envs.normalized_score("awac/PointMass-v0", 1.0) is None
