@@ -25,6 +25,7 @@ WRAPPERS: Mapping[str, tuple[str, ...]] = {
     "TimeLimit": ("_elapsed_steps",),
     "OrderEnforcing": ("_has_reset",),
     "Guard": ("episode", "steps", "unchanged", "last_observation"),
+    "PassiveEnvChecker": (),
     "ClipAction": (),
     "RescaleAction": (),
     "RescaleObservation": (),
@@ -77,6 +78,8 @@ def restore(env: gymnasium.Env[Any, Any], captured: Mapping[str, Array]) -> None
         for name in WRAPPERS.get(type(wrapper).__name__, ()):
             value = captured.get(f"wrapper_{position}/{name}")
             setattr(wrapper, name, value.item() if value is not None and value.ndim == 0 else value)
+        if isinstance(wrapper, gymnasium.wrappers.PassiveEnvChecker):  # it compares first calls, and these are past
+            vars(wrapper).update({name: True for name in vars(wrapper) if name.startswith("checked_")})
     inner: Any = env.unwrapped
     prefix = "env/"
     state = {name.removeprefix(prefix): values for name, values in captured.items() if name.startswith(prefix)}

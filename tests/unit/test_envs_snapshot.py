@@ -1,0 +1,107 @@
+"""Snapshots: an environment restored into a fresh one goes on bit by bit, in the episode and after the next reset."""
+
+import gymnasium
+import numpy as np
+import pytest
+
+from awac.envs import make, snapshot
+from awac.errors import CheckpointError
+
+EXACT = [
+    "awac/PointMass-v0",
+    "HalfCheetah-v5",
+    "Walker2d-v5",
+    "Hopper-v5",
+    "awac/Ant-v0",
+    "awac/PenBinary-v0",
+    "awac/DoorBinary-v0",
+    "awac/RelocateBinary-v0",
+    "AdroitHandPen-v1",
+]
+
+
+def advance(env, generator, steps):
+    """What `steps` random steps return, episodes following each other."""
+    results = []
+    for _ in range(steps):
+        action = generator.uniform(env.action_space.low, env.action_space.high).astype(np.float32)
+        observation, reward, terminated, truncated, info = env.step(action)
+        results.append((observation.tobytes(), float(reward), terminated, truncated, sorted(info.items())))
+        if terminated or truncated:
+            observation, info = env.reset()
+            results.append((observation.tobytes(), sorted(info.items())))
+    return results
+
+
+def made(env_id):
+    """Short episodes, so that a reset is near; falls end some of the others earlier."""
+    return make(env_id, max_episode_steps=40)
+
+
+@pytest.mark.parametrize("env_id", EXACT)
+def test_a_fresh_environment_goes_on_exactly(env_id):
+    env = made(env_id)
+    env.reset(seed=11)
+    advance(env, np.random.default_rng(0), 55)
+    captured = snapshot.capture(env)
+    assert captured is not None
+    assert all(values.dtype.kind in "biuf" for values in captured.values())
+    expected = advance(env, np.random.default_rng(1), 70)
+    fresh = made(env_id)
+    snapshot.restore(fresh, captured)
+    assert advance(fresh, np.random.default_rng(1), 70) == expected
+    snapshot.restore(env, captured)  # a used one as well
+    assert advance(env, np.random.default_rng(1), 70) == expected
+    env.close()
+    fresh.close()
+
+
+def test_capturing_changes_nothing():
+    first, second = made("awac/Ant-v0"), made("awac/Ant-v0")
+    first.reset(seed=0)
+    second.reset(seed=0)
+    one, two = np.random.default_rng(0), np.random.default_rng(0)
+    for _ in range(10):
+        snapshot.capture(first)
+        assert advance(first, one, 5) == advance(second, two, 5)
+
+
+def test_the_time_limit_goes_on_where_it_was():
+    env = made("awac/PointMass-v0")
+    env.reset(seed=0)
+    advance(env, np.random.default_rng(0), 39)
+    fresh = made("awac/PointMass-v0")
+    snapshot.restore(fresh, snapshot.capture(env))
+    assert fresh.step(np.zeros(2, np.float32))[3] is True
+
+
+class Foreign(gymnasium.Env):
+    """An environment with a state of its own and no way to get at it."""
+
+    observation_space = gymnasium.spaces.Box(-1, 1, (1,), np.float32)
+    action_space = gymnasium.spaces.Box(-1, 1, (1,), np.float32)
+
+
+def test_the_unknown_is_not_guessed():
+    assert snapshot.capture(Foreign()) is None
+    known = gymnasium.make("awac/PointMass-v0")
+    known.reset(seed=0)
+    captured = snapshot.capture(known)
+    fresh = gymnasium.make("awac/PointMass-v0")
+    snapshot.restore(fresh, captured)
+    action = np.zeros(2, np.float32)
+    assert fresh.step(action)[0].tobytes() == known.step(action)[0].tobytes()
+    assert snapshot.capture(gymnasium.wrappers.NormalizeObservation(known)) is None
+
+
+@pytest.mark.parametrize("part", ["env/integration", "env/model/body_pos", "generator"])
+def test_a_state_of_another_task_is_refused(part):
+    env = make("HalfCheetah-v5")
+    env.reset(seed=0)
+    captured = snapshot.capture(env)
+    if part == "generator":
+        del captured[part]
+    else:
+        captured[part] = captured[part][:-1]
+    with pytest.raises(CheckpointError, match=part.removeprefix("env/")):
+        snapshot.restore(env, captured)

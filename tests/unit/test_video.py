@@ -1,0 +1,80 @@
+"""Films: every frame arrives, in real time; what cannot be filmed says so in one line."""
+
+import os
+import subprocess
+import sys
+
+import av
+import numpy as np
+import pytest
+
+from awac.envs.pointmass import optimal_action
+from awac.errors import ConfigError
+from awac.video import RendererUnavailable, record
+
+
+def test_a_film_shows_the_episodes_in_real_time(tmp_path):
+    path = tmp_path / "new" / "film.mp4"
+    episodes = record("awac/PointMass-v0", {"max_episode_steps": 15}, optimal_action, path, episodes=2, seed=4)
+    assert [len(episode) for episode in episodes] == [15, 15]
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        assert (stream.average_rate, stream.width, stream.height) == (20, 256, 256)
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
+    assert len(frames) == 2 * 16
+    assert np.abs(frames[0].astype(int) - frames[15]).max() > 100  # the point has moved
+
+
+def test_a_task_without_pictures_is_refused(tmp_path):
+    with pytest.raises(ConfigError):
+        record("CartPole-v1", {}, optimal_action, tmp_path / "film.mp4")
+
+
+HAND = """
+import sys
+from pathlib import Path
+from awac.errors import AwacError
+from awac.video import record
+try:
+    record("awac/PenBinary-v0", {"max_episode_steps": 4}, lambda o: 0 * o[:, :24], Path(sys.argv[1]), 1)
+except AwacError as error:
+    print(type(error).__name__, error)
+"""
+
+
+def film_hand(path, **environment):
+    environment = {name: value for name, value in os.environ.items() if name != "MUJOCO_GL"} | environment
+    command = [sys.executable, "-c", HAND, str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+
+
+def test_the_hand_is_filmed_or_one_line_says_why_not(tmp_path):
+    path = tmp_path / "film.mp4"
+    result = film_hand(path)
+    if path.exists():
+        with av.open(str(path)) as container:
+            frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(container.streams.video[0])]
+        assert len(frames) == 3  # 100 steps a second, every second one shown: 0, 2 and 4
+        assert frames[0].shape == (480, 480, 3)
+        assert frames[0].std() > 20
+    else:
+        assert result.stdout.startswith("RendererUnavailable awac/PenBinary-v0 cannot be filmed")
+        assert result.stdout.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="EGL is tried on Linux only")
+def test_without_a_renderer_there_is_one_line(tmp_path):
+    result = film_hand(tmp_path / "film.mp4", MUJOCO_EGL_DEVICE_ID="99", DISPLAY="", WAYLAND_DISPLAY="")
+    assert result.stdout.startswith("RendererUnavailable awac/PenBinary-v0 cannot be filmed: MuJoCo cannot draw")
+    assert (result.stdout.count("\n"), result.stderr) == (1, "")
+    assert not (tmp_path / "film.mp4").exists()
+
+
+def test_a_renderer_that_does_not_exist_is_named(tmp_path):
+    result = film_hand(tmp_path / "film.mp4", MUJOCO_GL="crayons")
+    assert result.stdout.startswith("ConfigError awac/PenBinary-v0: MuJoCo does not start with MUJOCO_GL=crayons")
+    assert result.stderr == ""
+
+
+def test_the_error_is_one_of_ours():
+    assert RendererUnavailable("x").exit_code == 1
