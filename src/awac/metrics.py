@@ -9,6 +9,7 @@ import json
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
@@ -103,10 +104,9 @@ class MetricsWriter:
 
     def close(self) -> None:
         """Brings all to the disk and closes everything; raises StorageError as `position`."""
-        for sink in reversed(self._sinks):
-            sink.close()
-        self._timing.close()
-        self._metrics.close()
+        with ExitStack() as stack:  # all of them, although one fails
+            for closing in (self._metrics, self._timing, *self._sinks):
+                stack.callback(closing.close)
 
     def _flag(self, step: int, numbers: Mapping[str, float]) -> None:
         for tag, number in numbers.items():
