@@ -1,0 +1,20 @@
+"""What holds for every test: shapes and types are checked where arrays flow, and no run differs from the last.
+
+The learner's modules are imported with jaxtyping and beartype switched on, so that a signature that does not tell the
+truth fails. Implicit rank promotion is an error: it is how a critic's (n, 1) minus (n,) turns into (n, n) unseen.
+"""
+
+import jax
+from hypothesis import HealthCheck, settings
+from jaxtyping import install_import_hook
+
+LEARNER = ("objectives", "distributions", "networks", "algorithm", "algorithms", "data.buffer")
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+install_import_hook([f"awac.{module}" for module in LEARNER], "beartype.beartype")
+
+# a busy machine is slow, which says nothing about the code
+settings.register_profile(
+    "awac", deadline=None, max_examples=30, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("awac")
