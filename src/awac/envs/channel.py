@@ -52,8 +52,12 @@ class Channel:
         text_size, payload_size = HEAD.unpack(self._exactly(HEAD.size, end))
         if text_size + payload_size > LIMIT:
             raise ConnectionError(f"a message of {text_size + payload_size} bytes was announced; the limit is {LIMIT}")
-        number, content = json.loads(self._exactly(text_size, end))
-        return number, _incoming(content, self._exactly(payload_size, end))
+        text, payload = self._exactly(text_size, end), self._exactly(payload_size, end)
+        try:
+            number, content = json.loads(text)
+            return number, _incoming(content, payload)
+        except (ValueError, TypeError, KeyError) as error:
+            raise ConnectionError(f"what arrived is no message: {error}") from error
 
     def _exactly(self, size: int, end: float | None) -> bytes:
         buffer = bytearray(size)
@@ -73,8 +77,10 @@ class Channel:
 def _outgoing(value: Any, chunks: list[bytes]) -> Any:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    if isinstance(value, (np.ndarray, np.generic)):
-        return _outgoing_array(np.asarray(cast("Any", value)), chunks)
+    if isinstance(value, np.generic):
+        return _outgoing(cast("Any", value).item(), chunks)
+    if isinstance(value, np.ndarray):
+        return _outgoing_array(cast("NDArray[Any]", value), chunks)
     if isinstance(value, Mapping):
         return {"items": {str(key): _outgoing(item, chunks) for key, item in cast("Mapping[Any, Any]", value).items()}}
     if isinstance(value, (list, tuple)):
@@ -85,8 +91,6 @@ def _outgoing(value: Any, chunks: list[bytes]) -> Any:
 def _outgoing_array(array: NDArray[Any], chunks: list[bytes]) -> Any:
     if array.dtype.kind not in "biuf":
         raise TypeError(f"an array of dtype {array.dtype} cannot be sent")
-    if array.ndim == 0:
-        return array.item()
     offset = sum(len(chunk) for chunk in chunks)
     chunks.append(array.tobytes())
     return {"array": [array.dtype.str, list(array.shape), offset]}
