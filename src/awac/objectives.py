@@ -1,3 +1,6 @@
+# JAX, Equinox and Optax are typed in part only:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownLambdaType=false, reportUnknownParameterType=false
 """The equations, one function each. Numbers are those of Nair et al. 2020 unless another paper is named.
 
 Vectors over the batch are `(batch,)`; ensembles have a leading axis. Nothing here knows a network.
@@ -83,7 +86,7 @@ def bounded_temperature(advantages: Float[Array, " batch"], bound: float, floor:
     """
     advantages = jax.lax.stop_gradient(advantages)
 
-    def halve(_: int, bracket: tuple[Scalar, Scalar]) -> tuple[Scalar, Scalar]:
+    def halve(_: Scalar, bracket: tuple[Scalar, Scalar]) -> tuple[Scalar, Scalar]:
         low, high = bracket
         middle = 0.5 * (low + high)
         feasible = weight_divergence(advantages / jnp.exp(middle)) <= bound
