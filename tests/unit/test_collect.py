@@ -43,7 +43,13 @@ class Counter(gymnasium.Env):
         self.steps += 1
         over = self.steps == self.length
         info = {"success": self.steps % 2 == 0}
-        return np.array([self.episode, self.steps], float), 1.0, over and self.terminates, over and not self.terminates, info
+        return (
+            np.array([self.episode, self.steps], float),
+            1.0,
+            over and self.terminates,
+            over and not self.terminates,
+            info,
+        )
 
 
 def test_an_episode_goes_on_across_chunks():
