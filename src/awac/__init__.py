@@ -11,20 +11,31 @@ if TYPE_CHECKING:
     from awac.config import Experiment, defaults
     from awac.envs import make
     from awac.runtime import Policy
-    from awac.train import Result, resume, train
+    from awac.training import Result, resume, train
 
-__all__ = ["Batch", "Experiment", "Policy", "Provenance", "Result", "defaults", "load_policy", "make", "resume", "train"]
+__all__ = [
+    "Batch",
+    "Experiment",
+    "Policy",
+    "Provenance",
+    "Result",
+    "defaults",
+    "load_policy",
+    "make",
+    "resume",
+    "train",
+]
 
 _HOMES = {
     "Batch": "batch",
     "Experiment": "config",
     "Policy": "runtime",
     "Provenance": "batch",
-    "Result": "train",
+    "Result": "training",
     "defaults": "config",
     "make": "envs",
-    "resume": "train",
-    "train": "train",
+    "resume": "training",
+    "train": "training",
 }
 
 

@@ -1,3 +1,6 @@
+# JAX, Equinox and Optax are typed in part only:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownLambdaType=false, reportUnknownParameterType=false
 """Algorithm 1 of the paper as one function, and the record that a method fills in.
 
 A method is up to four pure losses, each of which differentiates its first argument only. `update` computes all of them
@@ -94,13 +97,13 @@ def gradients(
 
 def move_targets(networks: Networks, config: Hyperparameters) -> Networks:
     """Moves the slow copies that the method has towards their sources."""
-    copies = {
-        "target_critic": ("critic", config.target_rate),
-        "target_actor": ("actor", config.target_rate),
-        "averaged_actor": ("actor", config.actor_average_rate),
-    }
-    for copy, (source, rate) in copies.items():
-        if (slow := getattr(networks, copy)) is not None:
+    copies = (
+        ("target_critic", "critic", config.target_rate),
+        ("target_actor", "actor", config.target_rate),
+        ("averaged_actor", "actor", config.actor_average_rate),
+    )
+    for copy, source, rate in copies:
+        if (slow := getattr(networks, copy)) is not None and rate is not None:
             moved = polyak(slow, getattr(networks, source), rate)
             networks = eqx.tree_at(lambda tree, copy=copy: getattr(tree, copy), networks, moved)
     return networks

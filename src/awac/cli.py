@@ -6,6 +6,7 @@ that takes the list of arguments itself. `awac --help` imports neither JAX nor t
 
 import difflib
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -31,8 +32,10 @@ Entry = Command | Callable[[Any], Any]
 
 COMMANDS: Mapping[str, Command] = {
     "demo": Command("awac.demo:command", "A dexterous hand learns from 25 demonstrations, in minutes."),
-    "train": Command("awac.train:command", "Train a policy: offline on prior data, then online.", "awac.train:parse"),
-    "resume": Command("awac.train:resume_command", "Go on with a run exactly where it stopped."),
+    "train": Command(
+        "awac.training:command", "Train a policy: offline on prior data, then online.", "awac.training:parse"
+    ),
+    "resume": Command("awac.training:resume_command", "Go on with a run exactly where it stopped."),
     "evaluate": Command("awac.commands.evaluate:command", "Roll out a trained policy; success, returns, a video."),
     "plot": Command("awac.report:command", "Draw learning curves of one or more runs."),
     "export": Command("awac.export:command", "Write a policy as ONNX, with a contract beside it."),
@@ -120,6 +123,14 @@ def dispatch(commands: Mapping[str, Entry], arguments: Sequence[str], program: s
     return 0
 
 
+class Lines(logging.Handler):
+    """Warnings as lines on standard error, looked up each time: a live panel takes its place while it is shown."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Prints level and message."""
+        print(f"{record.levelname.lower()}: {record.getMessage()}", file=sys.stderr)
+
+
 def show_error(error: AwacError) -> None:
     """Prints the message in one paragraph on standard error."""
     from rich.console import Console
@@ -142,6 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments == ["--version"]:
         print(f"awac {version('awac')}")
         return 0
+    logging.basicConfig(level=logging.WARNING, handlers=[Lines()])  # leaves handlers alone that are there already
     try:
         return dispatch(COMMANDS, arguments, "awac")
     except AwacError as error:

@@ -109,7 +109,7 @@ def from_json(values: Mapping[str, Any]) -> Experiment[Any]:
 
 
 def _filled(kind: type[Any], values: Mapping[str, Any]) -> Any:
-    known = {f.name for f in dataclasses.fields(kind)}
+    known: set[str] = {f.name for f in dataclasses.fields(kind)}
     for problem, names in (("unknown", values.keys() - known), ("missing", known - values.keys())):
         if names:
             raise ConfigError(f"{problem} in {kind.__module__}.{kind.__name__}: {', '.join(sorted(names))}")

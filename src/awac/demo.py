@@ -20,13 +20,13 @@ from awac.data.writer import write
 from awac.display import Display, table
 from awac.envs import make
 from awac.evaluate import evaluate
-from awac.film import NoRendererError, film
 from awac.metrics import read_metrics
 from awac.report import learning_curve
 from awac.rollout import play
 from awac.runtime import Policy
 from awac.session import seed_of
-from awac.train import Result, resume, train
+from awac.training import Result, resume, train
+from awac.video import RendererUnavailable, record
 
 ENV = "awac/PenBinary-v0"
 DEMONSTRATIONS = "bundled:pen"
@@ -119,7 +119,7 @@ def run(experiment: Experiment[Any], folder: Path, console: Console) -> Result:
         return train(experiment, display)
     if not (folder / "summary.json").exists() or not json.loads((folder / "summary.json").read_bytes()).get("seconds"):
         console.print(f"Going on with {folder}")
-        return resume(folder, display)
+        return resume(folder, display=display)
     aside = next(path for n in count(1) if not (path := folder.with_name(f"{folder.name}-{n}")).exists())
     folder.rename(aside)
     console.print(f"The earlier run is now {aside}")
@@ -147,9 +147,10 @@ def report(options: DemoOptions, summary: dict[str, float | int], console: Conso
     console.print(f"curve       {learning_curve([options.folder], SUCCESS, options.figures / 'learning_curve.png')}")
     act = Policy.load(options.folder / "policy").act
     try:
-        console.print(f"film        {film(ENV, {}, act, options.figures / 'policy.mp4', episodes=3)}")
-    except NoRendererError as error:
-        console.print(f"film        {error}")
+        record(ENV, {}, act, options.figures / "policy.mp4", episodes=3)
+        console.print(f"film        {options.figures / 'policy.mp4'}")
+    except RendererUnavailable as error:
+        console.print(f"film        none: {error}")
     console.print(f"checkpoint  {options.folder / 'checkpoints'}")
     console.print(f"seconds     {summary['seconds']:.0f}")
     console.print("\nGo on:")

@@ -1,3 +1,6 @@
+# JAX, Equinox and Optax are typed in part only:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownLambdaType=false, reportUnknownParameterType=false
 """The two action distributions: an unsquashed Gaussian with a tanh mean, and a tanh-squashed Gaussian.
 
 Shapes: `mean` and `log_std` are `(*batch, action)`; log-probabilities are `(*batch,)`, summed over the action axis.

@@ -15,7 +15,7 @@ def episodes_of(batch: Batch, source: str) -> list[Episode]:
 
     The last episode may be under way; it ends neither terminated nor truncated.
     """
-    ends = np.flatnonzero(batch.terminated | batch.truncated) + 1
+    ends = np.flatnonzero(np.asarray(batch.terminated | batch.truncated)) + 1
     starts = [0, *ends.tolist()]
     stops = [*ends.tolist(), batch.size]
     return [

@@ -1,5 +1,9 @@
+# JAX, Equinox and Optax are typed in part only:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownLambdaType=false, reportUnknownParameterType=false
 """The door between NumPy and the compiled learner: transitions and observations go in, actions and metrics come out."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -128,7 +132,7 @@ class Learner:
         """Everything but the buffer, as named arrays."""
         return {name: np.asarray(leaf) for name, leaf in _named((self._state, self._acting_key)).items()}
 
-    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Takes over what `state` returned.
 
         Raises:

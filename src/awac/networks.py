@@ -1,3 +1,6 @@
+# JAX, Equinox and Optax are typed in part only:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownLambdaType=false, reportUnknownParameterType=false
 """Multi-layer perceptrons, actors, critic ensembles and the record that holds the networks of a learner.
 
 Networks work on batches: the leading axes are free, the last one is the feature axis. Weights are `(inputs, outputs)`.

@@ -3,8 +3,8 @@
 import json
 import time
 from collections import deque
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -29,6 +29,7 @@ from awac.exploration import Uniform
 from awac.journal import Journal
 from awac.learner import Learner, Sampling
 from awac.metrics import METRICS, MetricsWriter
+from awac.progress import Progress, regret_of, rollout_metrics
 from awac.run import RunFolder
 from awac.runtime import Card
 from awac.saver import Saver
@@ -36,6 +37,7 @@ from awac.scaling import Scaling
 from awac.sinks import open_trackers
 
 RECENT = 20  # finished episodes over which `rollout/` metrics are averaged
+RECORD_SIZE = 6  # numbers of an episode record
 STREAMS = ("environment", "evaluation", "exploration")  # independent seeds, all from the experiment's one
 
 
@@ -54,42 +56,9 @@ def scaling_for(experiment: Experiment[Any], env: Guard, data: Dataset | None) -
     return Scaling.of_data(data.transitions().observations, *action_bounds(env))
 
 
-def rollout_metrics(records: Collection[EpisodeRecord]) -> dict[str, float]:
-    """Means over finished training episodes, under the tags of Stable-Baselines3; nothing before the first."""
-    if not records:
-        return {}
-    means = {
-        "rollout/ep_rew_mean": np.mean([record.return_ for record in records]),
-        "rollout/ep_len_mean": np.mean([record.length for record in records]),
-    }
-    known = [record.success_final for record in records if record.success_final is not None]
-    rate = {"rollout/success_rate": float(np.mean(known))} if known else {}
-    return {name: float(value) for name, value in means.items()} | rate
-
-
-def regret_of(metrics: Mapping[str, float]) -> float | None:
-    """How far an evaluation is from the best possible, 0 to 1; None where the best is not known."""
-    if "eval/success_rate" in metrics:
-        return 1.0 - metrics["eval/success_rate"]
-    score = metrics.get("eval/normalized_score")
-    return None if score is None else 1.0 - score / 100.0
-
-
 def seed_of(experiment: Experiment[Any], stream: str) -> int:
     """The seed of one of the run's independent sources of chance."""
     return int(np.random.SeedSequence([experiment.seed, STREAMS.index(stream)]).generate_state(1)[0])
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is; with the learner, the collector and the journal, all that a checkpoint holds."""
-
-    offline: int = 0  # updates on prior data alone
-    online: int = 0  # environment steps
-    best: float = float("-inf")  # the best evaluation so far
-    regret_sum: float = 0.0  # of the online evaluations
-    regret_count: int = 0
-    cuts: tuple[int, ...] = ()  # online transitions that a fault or a checkpoint made the last of their episodes
 
 
 class Session:
@@ -118,9 +87,9 @@ class Session:
 
     def make_env(self, render_mode: str | None = None) -> Guard:
         """The experiment's environment."""
-        options = dict(self.experiment.env_options)
-        isolation = {"isolate": self.experiment.isolate, "deadline": self.experiment.deadline}
-        return make(self.experiment.env, render_mode, **isolation, **options)
+        experiment = self.experiment
+        options: dict[str, Any] = dict(experiment.env_options)
+        return make(experiment.env, render_mode, isolate=experiment.isolate, deadline=experiment.deadline, **options)
 
     @cached_property
     def writer(self) -> MetricsWriter:
@@ -227,7 +196,7 @@ class Session:
         def collect() -> tuple[dict[str, dict[str, np.ndarray]], dict[str, Any]]:
             parts = {"learner": self.learner.state(), "collector": self.collector.state()}
             records = [record_to_numbers(record) for record in self.recent]
-            parts["recent"] = {"records": np.array(records, np.float64).reshape(len(records), -1)}
+            parts["recent"] = {"records": np.array(records, np.float64).reshape(-1, RECORD_SIZE)}
             meta = {field.name: getattr(self.progress, field.name) for field in fields(Progress)}
             meta["best"] = None if meta["best"] == float("-inf") else meta["best"]
             return parts, {**meta, "journal": self.journal.commit(), "metrics": self.writer.position()}
@@ -292,10 +261,10 @@ class Session:
         return Card(algorithm=self.experiment.algorithm, environment=self.experiment.env, step=self.step)
 
     def close(self) -> None:
-        """Closes files and environments."""
-        self.writer.close()
+        """Closes environments and files."""
         self.evaluator.close()
         self.env.close()
+        self.writer.close()
 
     def _trackers(self) -> list[Any]:
         return open_trackers(self.experiment.sinks, self.folder.path, dict(self.folder.config))

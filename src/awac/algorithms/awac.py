@@ -1,3 +1,6 @@
+# JAX, Equinox and Optax are typed in part only:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownLambdaType=false, reportUnknownParameterType=false
 """Advantage weighted actor critic (Nair et al. 2020): Equations 4, 5, 13 and 26.
 
 theta <- argmax E_{s, a ~ beta}[log pi(a | s) exp(A(s, a) / lambda)], with A from a critic of the current policy.

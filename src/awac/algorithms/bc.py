@@ -1,3 +1,6 @@
+# JAX, Equinox and Optax are typed in part only:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownLambdaType=false, reportUnknownParameterType=false
 """Behaviour cloning: the policy of the data, by likelihood (the paper's way) or by squared error."""
 
 from dataclasses import dataclass

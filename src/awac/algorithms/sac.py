@@ -1,3 +1,6 @@
+# JAX, Equinox and Optax are typed in part only:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownLambdaType=false, reportUnknownParameterType=false
 """Soft actor-critic (Haarnoja et al. 2018) with an automatic temperature: trains experts, and Figure 3's baselines.
 
 With prior data in the buffer it is the paper's SACfD: a choice of data, not another loss.

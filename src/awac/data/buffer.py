@@ -1,3 +1,6 @@
+# JAX, Equinox and Optax are typed in part only:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownLambdaType=false, reportUnknownParameterType=false
 """The ring buffer: on the device, sampled inside the compiled program, never aware of the policy.
 
 Besides the transitions it keeps, for each provenance, the ring of positions that hold it, so that a batch can be mixed

@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import tyro
 
 from awac import checkpoint
 from awac.algorithms import ALGORITHMS
-from awac.config import Experiment, defaults, from_json, to_json
+from awac.config import PRESETS, Experiment, defaults, from_json, to_json
 from awac.display import Display
+from awac.errors import AwacError, ConfigError
 from awac.run import RunFolder
 from awac.session import Session
 from awac.signals import StopRequest
@@ -41,15 +42,21 @@ def train(experiment: Experiment[Any], display: Display | None = None) -> Result
         return _run(experiment, folder, None, display or Display(experiment.env))
 
 
-def resume(path: Path, display: Display | None = None) -> Result:
+def resume(path: Path, experiment: Experiment[Any] | None = None, display: Display | None = None) -> Result:
     """Goes on with a run from its newest checkpoint: to the last bit what it would have been.
+
+    Args:
+        path: The run folder.
+        experiment: What to go on with; it may differ from the run's own in where metrics go, and in nothing else.
+        display: Where to show progress.
 
     Raises:
         CheckpointError: no checkpoint can be read.
-        ConfigError: it is no run folder.
+        ConfigError: it is no run folder, or `experiment` differs.
     """
     with RunFolder.open(path) as folder:
-        experiment = from_json(folder.config)
+        experiment = experiment or from_json(folder.config)
+        folder.check_config(to_json(experiment), may_change=("sinks",))
         saved = checkpoint.load(folder.checkpoints) if checkpoint.steps(folder.checkpoints) else None
         return _run(experiment, folder, saved, display or Display(experiment.env))
 
@@ -58,22 +65,37 @@ def _run(
     experiment: Experiment[Any], folder: RunFolder, saved: checkpoint.Checkpoint | None, display: Display
 ) -> Result:
     session = Session(experiment, folder, display)
-    metrics: dict[str, float] = {}
     with StopRequest() as stop, display:
         try:
-            if saved is not None:
-                session.restore(saved)
-            else:
-                session.restart()
-                metrics = session.evaluate()
-            while not session.finished and not stop.requested:
-                session.advance()
-                metrics = _records(session) or metrics
-            session.save(last=True)
-            session.finish(metrics)
-        finally:
-            session.close()
+            metrics = _loop(session, saved, stop)
+        except BaseException as error:
+            _close_after(session, error)
+            raise
+        session.close()
     return Result(folder.path, metrics, 0 if session.finished else stop.exit_code)
+
+
+def _loop(session: Session, saved: checkpoint.Checkpoint | None, stop: StopRequest) -> dict[str, float]:
+    metrics: dict[str, float] = {}
+    if saved is None:
+        session.restart()
+        metrics = session.evaluate()
+    else:
+        session.restore(saved)
+    while not session.finished and not stop.requested:
+        session.advance()
+        metrics = _records(session) or metrics
+    session.save(last=True)
+    session.finish(metrics)
+    return metrics
+
+
+def _close_after(session: Session, error: BaseException) -> None:
+    # what went wrong first is what the user must read; a disk that is full makes closing fail too
+    try:
+        session.close()
+    except AwacError as second:
+        error.add_note(f"closing the run failed too: {second}")
 
 
 def _records(session: Session) -> dict[str, float]:
@@ -102,11 +124,7 @@ def parse(arguments: Sequence[str]) -> Experiment[Any]:
     """The experiment of a command line: algorithm, preset and environment choose the defaults of all other options."""
     choice, _ = tyro.cli(_Choice, args=_known(arguments), return_unknown_args=True, add_help=False)
     start = defaults(choice.algorithm, choice.preset, choice.env)
-    kind = Experiment[ALGORITHMS[choice.algorithm].config]
-    text = f"Methods: {', '.join(sorted(ALGORITHMS))}. Presets: paper, authors, plus, where the method has them."
-    return tyro.cli(
-        tyro.conf.OmitArgPrefixes[kind], default=start, args=list(arguments), prog="awac train", description=text
-    )
+    return _complete(start, arguments, "awac train")
 
 
 def _known(arguments: Sequence[str]) -> list[str]:
@@ -124,14 +142,18 @@ def command(arguments: Sequence[str]) -> int:
     return result.exit_code
 
 
-@dataclass(frozen=True)
-class ResumeOptions:
-    """Options of `awac resume`."""
+def resume_command(arguments: Sequence[str]) -> int:
+    """Go on with a run exactly where it stopped: `awac resume FOLDER`, with `--sinks` where those shall change."""
+    if not arguments or arguments[0].startswith("-"):
+        raise ConfigError("usage: awac resume FOLDER [--sinks ...]; the folder of the run comes first")
+    path = Path(arguments[0])
+    stored = from_json(RunFolder.view(path).config)
+    return resume(path, _complete(stored, arguments[1:], "awac resume FOLDER")).exit_code
 
-    folder: Annotated[Path, tyro.conf.Positional]
-    """The run folder."""
 
-
-def resume_command(options: ResumeOptions) -> int:
-    """Go on with a run exactly where it stopped."""
-    return resume(options.folder).exit_code
+def _complete(start: Experiment[Any], arguments: Sequence[str], program: str) -> Experiment[Any]:
+    kind: Any = Experiment[type(start.hyperparameters)]
+    text = f"Methods: {', '.join(sorted(ALGORITHMS))}. Presets: {', '.join(sorted({name for _, name in PRESETS}))}."
+    return tyro.cli(
+        tyro.conf.OmitArgPrefixes[kind], default=start, args=list(arguments), prog=program, description=text
+    )

@@ -1,0 +1,41 @@
+"""How far a run is, and what it reports of itself besides the method's own metrics."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from awac.collect import EpisodeRecord
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is; with the learner, the collector and the journal, all that a checkpoint holds."""
+
+    offline: int = 0  # updates on prior data alone
+    online: int = 0  # environment steps
+    best: float = float("-inf")  # the best evaluation so far
+    regret_sum: float = 0.0  # of the online evaluations
+    regret_count: int = 0
+    cuts: tuple[int, ...] = ()  # online transitions that a fault or a checkpoint made the last of their episodes
+
+
+def rollout_metrics(records: Collection[EpisodeRecord]) -> dict[str, float]:
+    """Means over finished training episodes, under the tags of Stable-Baselines3; nothing before the first."""
+    if not records:
+        return {}
+    means = {
+        "rollout/ep_rew_mean": np.mean([record.return_ for record in records]),
+        "rollout/ep_len_mean": np.mean([record.length for record in records]),
+    }
+    known = [record.success_final for record in records if record.success_final is not None]
+    rate = {"rollout/success_rate": float(np.mean(known))} if known else {}
+    return {name: float(value) for name, value in means.items()} | rate
+
+
+def regret_of(metrics: Mapping[str, float]) -> float | None:
+    """How far an evaluation is from the best possible, 0 to 1; None where the best is not known."""
+    if "eval/success_rate" in metrics:
+        return 1.0 - metrics["eval/success_rate"]
+    score = metrics.get("eval/normalized_score")
+    return None if score is None else 1.0 - score / 100.0

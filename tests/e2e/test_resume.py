@@ -1,0 +1,169 @@
+"""Kill a run at any moment, resume it, and it is what it would have been: to the last bit, with every method."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from awac import checkpoint
+from awac.algorithms import ALGORITHMS
+from awac.data.dataset import Dataset
+from awac.data.writer import write
+from awac.envs import make
+from awac.errors import ConfigError
+from awac.exploration import Uniform
+from awac.journal import Journal
+from awac.rollout import play
+from awac.session import Session
+from awac.training import parse, resume, train
+
+ENV = "awac/PointMass-v0"
+OFFLINE, ONLINE, INTERVAL = 40, 80, 10
+CHUNKS = (OFFLINE + ONLINE) // INTERVAL
+
+
+class Killed(BaseException):
+    """Ends a run where a SIGKILL would: nothing is saved on the way out."""
+
+
+@pytest.fixture(scope="module")
+def prior(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("prior") / "random"
+    env = make(ENV)
+    episodes = play([env], Uniform(env.action_space, np.random.default_rng(0)), 8, seed=0)
+    env.close()
+    write(Dataset(tuple(episodes), "random"), folder, env_id=ENV)
+    return str(folder)
+
+
+def arguments(name: str, prior: str, folder: Path, online: int = ONLINE) -> list[str]:
+    return f"""--algorithm {name} --env {ENV} --data {prior} --folder {folder} --offline-steps {OFFLINE}
+    --online-steps {online} --interval {INTERVAL} --batch-size 16 --buffer-capacity 500 --evaluation-interval 20
+    --evaluation-episodes 2 --log-interval 10 --checkpoint-interval 20 --random-steps 0 --actor-hidden 8
+    --critic-hidden 8""".split()
+
+
+def kill_after(monkeypatch: pytest.MonkeyPatch, chunks: int) -> None:
+    """Lets `chunks` intervals pass, then kills in the middle of the next, after it has changed the session."""
+    advance, passed = Session.advance, iter(range(CHUNKS + 1))
+
+    def dying(session: Session) -> None:
+        advance(session)
+        if next(passed) == chunks:
+            raise Killed
+
+    monkeypatch.setattr(Session, "advance", dying)
+
+
+def outcome(folder: Path) -> dict[str, bytes]:
+    """Everything a run leaves that must not depend on whether it was interrupted."""
+    saved = checkpoint.load(folder / "checkpoints", explicit=True)
+    left = {f"{part}/{name}": array.tobytes() for part, arrays in saved.parts.items() for name, array in arrays.items()}
+    left["metrics"] = (folder / "metrics.jsonl").read_bytes()
+    left["progress"] = repr(list(saved.meta.items())).encode()
+    experience = Journal(folder / "journal").read()
+    if experience is not None:
+        left |= {f"journal/{name}": array.tobytes() for name, array in experience._asdict().items()}
+    policy = folder / "policy" / "policy.safetensors"
+    return left | {"policy": policy.read_bytes()}
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(prior: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, bytes]]:
+    folders = {name: tmp_path_factory.mktemp("whole") / name for name in ALGORITHMS}
+    for name, folder in folders.items():
+        train(parse(arguments(name, prior, folder)))
+    return {name: outcome(folder) for name, folder in folders.items()}
+
+
+@pytest.mark.parametrize("name", sorted(ALGORITHMS))
+@pytest.mark.parametrize("chunks", [1, 4, 9])
+def test_a_killed_run_goes_on_to_the_last_bit(
+    name: str,
+    chunks: int,
+    prior: str,
+    tmp_path: Path,
+    uninterrupted: dict[str, dict[str, bytes]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        kill_after(patch, chunks)
+        with pytest.raises(Killed):
+            train(parse(arguments(name, prior, folder)))
+    assert resume(folder).exit_code == 0
+    found, expected = outcome(folder), uninterrupted[name]
+    assert found.keys() == expected.keys()
+    assert [key for key in expected if found[key] != expected[key]] == []
+
+
+def test_killed_twice_and_resumed_twice(
+    prior: str, tmp_path: Path, uninterrupted: dict[str, dict[str, bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "run"
+    for chunks, start in ((5, train), (4, resume)):
+        with monkeypatch.context() as patch:
+            kill_after(patch, chunks)
+            with pytest.raises(Killed):
+                start(parse(arguments("awac", prior, folder)) if start is train else folder)
+    resume(folder)
+    assert outcome(folder) == uninterrupted["awac"]
+
+
+def test_seeds_decide(prior: str, tmp_path: Path, uninterrupted: dict[str, dict[str, bytes]]) -> None:
+    train(parse([*arguments("awac", prior, tmp_path / "other"), "--seed", "1"]))
+    assert outcome(tmp_path / "other")["policy"] != uninterrupted["awac"]["policy"]
+
+
+def test_a_changed_configuration_is_refused_by_name(prior: str, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    experiment = parse(arguments("awac", prior, folder))
+    train(experiment)
+    changed = parse([*arguments("awac", prior, folder), "--temperature", "7"])
+    with pytest.raises(ConfigError, match=r"hyperparameters\.temperature: 0\.3 there, 7\.0 now"):
+        resume(folder, changed)
+    with pytest.raises(ConfigError, match="holds a run already"):
+        train(experiment)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGKILL, -9)])
+def test_signals_in_a_process_of_its_own(
+    number: signal.Signals, code: int, prior: str, tmp_path: Path, uninterrupted: dict[str, dict[str, bytes]]
+) -> None:
+    """SIGTERM and SIGINT save and leave within five seconds; what a SIGKILL leaves is a whole checkpoint too."""
+    folder = tmp_path / "run"
+    long = arguments("awac", prior, folder, online=2_000_000)
+    process = subprocess.Popen([sys.executable, "-m", "awac.cli", "train", *long], env={**os.environ}, text=True)
+    try:
+        wait_for(lambda: len(checkpoint.steps(folder / "checkpoints")) > 2, process)
+        sent = time.monotonic()
+        process.send_signal(number)
+        assert process.wait(timeout=30) == code
+        assert time.monotonic() - sent < 5
+    finally:
+        process.kill()
+    saved = checkpoint.load(folder / "checkpoints")
+    reference = tmp_path / "reference"
+    online = saved.meta["online"]
+    train(parse(arguments("awac", prior, reference, online=online)))
+    assert_equal_parts(saved, checkpoint.load(reference / "checkpoints", explicit=True))
+
+
+def wait_for(condition: object, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert process.poll() is None, "the run ended by itself"
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def assert_equal_parts(first: checkpoint.Checkpoint, second: checkpoint.Checkpoint) -> None:
+    for part, arrays in first.parts.items():
+        for name, array in arrays.items():
+            np.testing.assert_array_equal(array, second.parts[part][name], err_msg=f"{part}/{name}")
