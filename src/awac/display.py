@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 WINDOW = 30.0  # seconds over which the speed is taken: longer than an evaluation's pause, shorter than a phase
+BEFORE = "starting"
 EVALUATION = "eval/"  # a value so named ends a plain line
 
 SHOWN = {
@@ -47,9 +48,14 @@ class Speed:
     clock: Callable[[], float]
     marks: deque[tuple[float, int]] = field(default_factory=deque[tuple[float, int]])
 
-    def restart(self, step: int) -> None:
-        """Forgets what was: a new phase is faster or slower."""
-        self.marks = deque([(self.clock(), step)])  # replaced, not emptied: the terminal reads it from its own thread
+    def begin(self, step: int, now: float | None = None) -> None:
+        """Forgets what was, and counts from `step` on."""
+        mark = (self.clock() if now is None else now, step)
+        self.marks = deque([mark])  # replaced, not emptied: the terminal reads it from its own thread
+
+    def next_phase(self) -> None:
+        """A phase begins where the last one ended, at its own step 0, and is faster or slower."""
+        self.begin(0, self.marks[-1][0])
 
     def mark(self, step: int) -> None:
         """Notes that `step` is reached now."""
@@ -81,8 +87,8 @@ class Display:
         self.title = title
         self.console = console or Console()
         self.speed = Speed(clock)
-        self.speed.restart(0)
-        self.phase = "starting"
+        self.speed.begin(0)
+        self.phase = BEFORE
         self.step, self.total = 0, 0
         self.values: dict[str, float] = {}
         self.live: Live | None = None
@@ -109,11 +115,13 @@ class Display:
             total: Steps of this phase.
             values: The latest values by tag (`eval/success_rate`, `train/critic_loss`); others keep what they were.
         """
-        if phase != self.phase:
-            self.phase = phase
-            self.speed.restart(step)
-        self.speed.mark(step)
-        self.step, self.total = step, total
+        if self.phase == BEFORE:
+            self.speed.begin(step)  # a resumed run begins anywhere
+        else:
+            if phase != self.phase:
+                self.speed.next_phase()
+            self.speed.mark(step)
+        self.phase, self.step, self.total = phase, step, total
         self.values |= values
         if self.live is None and any(name.startswith(EVALUATION) for name in values):
             self.console.print(self.line(), soft_wrap=True, highlight=False)

@@ -1,5 +1,7 @@
 """The command line: what it imports, says and returns."""
 
+import io
+import logging
 import os
 import subprocess
 import sys
@@ -102,6 +104,17 @@ def test_wrong_options_exit_2(arguments, capsys):
         cli.main(["takes_options", *arguments])
     assert left.value.code == 2
     assert seen == []
+
+
+def test_warnings_are_lines_on_standard_error_as_it_is_then(capsys, monkeypatch):
+    record = logging.LogRecord("awac.saver", logging.WARNING, __file__, 1, "step %d: disk %s", (3, "full"), None)
+    handler = cli.Lines()
+    handler.emit(record)
+    assert capsys.readouterr().err == "warning: step 3: disk full\n"
+    panel = io.StringIO()
+    monkeypatch.setattr("sys.stderr", panel)
+    handler.emit(record)
+    assert panel.getvalue() == "warning: step 3: disk full\n"
 
 
 def test_unknown_command_suggests_the_nearest(capsys):

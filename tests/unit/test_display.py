@@ -15,6 +15,7 @@ class Clock:
         self.now = 1000.0
 
     def __call__(self) -> float:
+        self.now += 1e-7  # two looks at a clock never show the same time
         return self.now
 
 
@@ -62,12 +63,21 @@ def test_speed_is_measured_anew_in_a_new_phase():
     display.update("offline", 0, 1000, {})
     clock.now += 1
     display.update("offline", 1000, 1000, {})
-    display.update("online", 0, 1000, {"eval/success_rate": 0.5})
     clock.now += 10
     display.update("online", 100, 1000, {"eval/success_rate": 0.5})
+    assert console.export_text() == "online 100/1,000: 10 steps/s, 1:30 left, success 50%\n"
+
+
+def test_a_resumed_run_has_no_speed_before_its_first_step():
+    console, clock = plain(), Clock()
+    display = Display("demo", console, clock)
+    clock.now += 5  # compiling
+    display.update("online", 40_000, 50_000, {"eval/success_rate": 0.5})
+    clock.now += 10
+    display.update("online", 40_100, 50_000, {"eval/success_rate": 0.5})
     first, second = console.export_text().splitlines()
-    assert first == "online 0/1,000: - steps/s, -:-- left, success 50%"
-    assert second == "online 100/1,000: 10 steps/s, 1:30 left, success 50%"
+    assert first == "online 40,000/50,000: - steps/s, -:-- left, success 50%"
+    assert second == "online 40,100/50,000: 10 steps/s, 16:30 left, success 50%"
 
 
 def test_speed_is_that_of_the_last_half_minute():
