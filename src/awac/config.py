@@ -138,6 +138,23 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
         },
         "locomotion": {"temperature": 2.0, "offline_steps": 50_000},
     },
+    # ours, found by experiment on pen (docs/reproduce.md has the ablations): AWAC whose weights cannot collapse
+    ("awac", "plus"): {
+        "all": {
+            "actor_hidden": (256, 256),
+            "critic_hidden": (256, 256),
+            "critic_norm": True,
+            "weighting": "softmax",
+            "divergence_bound": 1.0,
+            "temperature": 0.01,
+            "value": "mean_action",
+            "actor_average_rate": 1e-3,
+            "return_steps": 5,
+            "batch_size": 256,
+            "mix": {"online": 0.5},
+        },
+        "hand": HAND,
+    },
     # behaviour cloning as the authors ran it: likelihood, batches of 128
     ("bc", "paper"): {"all": {"online_steps": 0, "batch_size": 128, "critics": 0, "actor_weight_decay": 0.0}},
     # Haarnoja et al. 2018, Table 1, with 5 000 random steps as their code has

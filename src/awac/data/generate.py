@@ -153,7 +153,7 @@ def clone(demonstrations: Dataset, collection: Collection, steps: int) -> Datase
         collection: what to roll out.
         steps: gradient steps of behaviour cloning.
     """
-    from awac import api  # JAX: only those who train pay for it
+    from awac.clone import clone_policy, noisy  # JAX: only those who train pay for it
 
-    act: Act = api.clone_policy(demonstrations, collection.env_id, steps, collection.seed)
-    return collect(act, collection)
+    learner = clone_policy(demonstrations, collection.env_id, steps, collection.seed, **collection.options)
+    return collect(noisy(learner), collection)
