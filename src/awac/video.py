@@ -3,6 +3,7 @@
 import importlib
 import math
 import os
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +20,14 @@ from awac.rollout import play
 
 MOST_FRAMES_PER_SECOND = 50
 CODEC = "libx264"
+ATTEMPT = """
+import importlib, os, sys
+try:
+    importlib.import_module("mujoco." + sys.argv[1]).GLContext(16, 16).free()
+except Exception as error:
+    print(error, flush=True)
+    os._exit(1)
+"""
 
 
 class RendererUnavailable(AwacError):
@@ -58,8 +67,8 @@ def record(
 def _choose_renderer(env_id: str, env: Env) -> None:
     """Without a screen MuJoCo draws with EGL, unless MUJOCO_GL says otherwise; whether that works is tried first.
 
-    A failed attempt of the simulation itself would leave a trail of messages. MUJOCO_GL is set here, after MuJoCo has
-    been imported, because with a renderer that does not work the import itself would fail.
+    MUJOCO_GL is set only here, when MuJoCo has been imported and the renderer is known to work: with one that does not,
+    the import itself fails.
     """
     if "rgb_array" not in env.metadata.get("render_modes", []):
         raise RendererUnavailable(f"{env_id} cannot be filmed: it has no render mode 'rgb_array'")
@@ -68,19 +77,17 @@ def _choose_renderer(env_id: str, env: Env) -> None:
     draws_with_mujoco = hasattr(env.unwrapped, "mujoco_renderer") or hasattr(env.unwrapped, "simulation")
     if not (draws_with_mujoco and backend):
         return
-    try:
-        context: Any = importlib.import_module(f"mujoco.{backend}").GLContext(16, 16)
-    except Exception as error:  # each backend fails in its own way, down to an AttributeError of None
+    # In a process of its own, because a failed attempt leaves a trail of messages, and a broken driver may crash.
+    attempt = subprocess.run(
+        [sys.executable, "-c", ATTEMPT, backend], capture_output=True, text=True, timeout=120, check=False
+    )
+    if attempt.returncode:
+        reason = (attempt.stdout.splitlines() or [f"exit code {attempt.returncode}"])[0]
         raise RendererUnavailable(
-            f"{env_id} cannot be filmed: MuJoCo cannot draw with {backend} on this machine ({_first_line(error)}); "
+            f"{env_id} cannot be filmed: MuJoCo cannot draw with {backend} on this machine ({reason}); "
             "install libEGL (package libegl1), or libosmesa6 and set MUJOCO_GL=osmesa"
-        ) from error
-    context.free()
+        )
     os.environ["MUJOCO_GL"] = backend
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 class _Film:
