@@ -30,8 +30,6 @@ from awac.video import RendererUnavailable, record
 
 ENV = "awac/PenBinary-v0"
 DEMONSTRATIONS = "bundled:pen"
-CLONE_UPDATES = 10_000
-CLONE_EPISODES = 200
 SUCCESS = "eval/success_rate"
 
 
@@ -45,6 +43,10 @@ class DemoOptions:
     """Where the learning curve and the film go."""
     seed: int = 0
     """Decides everything that is left to chance."""
+    clone_updates: int = 10_000
+    """Updates of the clone."""
+    clone_episodes: int = 200
+    """Roll-outs of the clone, prior data beside the demonstrations."""
     offline_steps: int = 10_000
     """Updates before the first step with the hand."""
     online_steps: int = 15_000
@@ -60,7 +62,7 @@ def command(options: DemoOptions) -> int:
     experiment = experiment_of(options)
     clone = options.folder.with_name(options.folder.name + "-clone")
     with Display("clone", console) as display:
-        cloned = clone_rollouts(experiment, clone, display)
+        cloned = clone_rollouts(options, experiment, clone, display)
     result = run(experiment, options.folder, console)
     if result.exit_code:
         console.print(f"Interrupted. Go on with: awac demo --folder {options.folder}")
@@ -89,26 +91,28 @@ def experiment_of(options: DemoOptions) -> Experiment[Any]:
     )
 
 
-def clone_rollouts(experiment: Experiment[Any], folder: Path, display: Display) -> float:
+def clone_rollouts(options: DemoOptions, experiment: Experiment[Any], folder: Path, display: Display) -> float:
     """Clones the demonstrations, evaluates the clone, and writes its stochastic roll-outs; returns its success."""
     demonstrations = load([DEMONSTRATIONS])
     hidden = experiment.hyperparameters.actor_hidden
 
     def show(done: int, metrics: dict[str, float]) -> None:
-        display.update("clone", done, CLONE_UPDATES, metrics)
+        display.update("clone", done, options.clone_updates, metrics)
 
-    learner = clone_policy(demonstrations, ENV, CLONE_UPDATES, experiment.seed, hidden=hidden, progress=show)
+    learner = clone_policy(demonstrations, ENV, options.clone_updates, experiment.seed, hidden=hidden, progress=show)
     mean = partial(learner.act, deterministic=True)
     evaluation = evaluate(partial(make, ENV), mean, experiment.evaluation_episodes, seed_of(experiment, "evaluation"))
     success = evaluation.metrics()[SUCCESS]
     display.message(f"clone of {len(demonstrations.episodes)} demonstrations: success {success:.0%}")
     envs = [make(ENV) for _ in range(10)]
-    episodes = play(envs, noisy(learner), CLONE_EPISODES, seed_of(experiment, "exploration"), Provenance.ROLLOUT)
+    episodes = play(
+        envs, noisy(learner), options.clone_episodes, seed_of(experiment, "exploration"), Provenance.ROLLOUT
+    )
     for env in envs:
         env.close()
     metadata = {"description": "stochastic roll-outs of a clone of bundled:pen", "seed": experiment.seed}
     write(Dataset(tuple(episodes), "clone", metadata), folder, env_id=ENV, overwrite=True)
-    display.message(f"{CLONE_EPISODES} roll-outs of the clone: {folder}")
+    display.message(f"{options.clone_episodes} roll-outs of the clone: {folder}")
     return success
 
 
