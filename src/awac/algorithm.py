@@ -1,6 +1,6 @@
 # JAX, Equinox and Optax are typed in part only:
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# pyright: reportUnknownLambdaType=false, reportUnknownParameterType=false
+# pyright: reportUnknownLambdaType=false, reportUnknownParameterType=false, reportMissingTypeStubs=false
 """Algorithm 1 of the paper as one function, and the record that a method fills in.
 
 A method is up to four pure losses, each of which differentiates its first argument only. `update` computes all of them

@@ -108,7 +108,7 @@ def from_json(values: Mapping[str, Any]) -> Experiment[Any]:
     return _filled(Experiment, {**values, "hyperparameters": own})
 
 
-def _filled(kind: type[Any], values: Mapping[str, Any]) -> Any:
+def _filled(kind: Any, values: Mapping[str, Any]) -> Any:
     known: set[str] = {f.name for f in dataclasses.fields(kind)}
     for problem, names in (("unknown", values.keys() - known), ("missing", known - values.keys())):
         if names:
