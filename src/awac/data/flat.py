@@ -191,7 +191,7 @@ def _resets_inside(log: FlatLog, starts: np.ndarray, stops: np.ndarray) -> list[
         jumps = np.linalg.norm(np.diff(scaled, axis=0), axis=1)
     long = [(start, stop) for start, stop in zip(starts, stops, strict=True) if stop - start > 4]
     late = sum(bool(jumps[stop - 2] > JUMP * np.median(jumps[start : stop - 2])) for start, stop in long)
-    if len(long) < 3 or late < 0.8 * len(long):
+    if len(long) < 3 or late < 0.7 * len(long):
         return []
     message = f"in {late} of {len(long)} episodes the last observation jumps away: are the flags set one step late?"
     return [Problem("flags-late", message, file=log.file, field=log.names.get("terminated", "terminated"))]

@@ -1,5 +1,6 @@
 """Reading HDF5 files of unknown origin: nothing is followed out of the file, nothing is allocated on its word alone."""
 
+import math
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ h5py: Any = import_module("h5py")  # it ships no types: one Any here instead of 
 
 COMPRESSION = 100  # times the file's size that its arrays may declare; real logs compress below 20 times
 SLACK = 64 * 1024**2  # bytes that any file may declare: small files of constants compress further
+DEPTH = 8  # of groups in groups
+ENTRY = 64  # bytes that the name of an array or group counts for
 
 
 def allowed_bytes(file_size: int) -> int:
@@ -40,33 +43,51 @@ class Reader:
     def members(self, group: Any) -> list[str]:
         """The names in a group; refuses links, which may lead out of the file."""
         names = list(group)
+        self.remaining -= ENTRY * len(names)
+        if self.remaining < 0:
+            raise DataError(f"{self.path}: {group.name} holds more than a file of this size can")
         links = group.id.links
         for name in names:
             if links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
                 raise DataError(f"{self.path}: {group.name}/{name} is a link; only data inside the file is read")
         return names
 
-    def array(self, dataset: Any) -> np.ndarray:
-        """One array, after its declared size was compared with the file's."""
-        settings = dataset.id.get_create_plist()
+    def array(self, group: Any, name: str) -> np.ndarray:
+        """One array, after its declared size was compared with the file's.
+
+        HDF5's own calls, because a dataset of many short episodes is tens of thousands of small arrays.
+        """
+        dataset = h5py.h5d.open(group.id, name.encode())
+        place = f"{self.path}: {group.name}/{name}"
+        settings = dataset.get_create_plist()
         if settings.get_external_count() or settings.get_layout() == h5py.h5d.VIRTUAL:
-            raise DataError(f"{self.path}: {dataset.name} keeps its data in another file; only data inside is read")
-        declared = int(np.prod(dataset.shape, dtype=object)) * dataset.dtype.itemsize
+            raise DataError(f"{place} keeps its data in another file; only data inside is read")
+        shape, dtype = dataset.shape, dataset.dtype
+        declared = math.prod(shape) * dtype.itemsize
         if declared > self.remaining:
             raise DataError(
-                f"{self.path}: {dataset.name} declares shape {dataset.shape}, {declared} bytes; "
-                f"a file of this size may declare at most {self.remaining} more"
+                f"{place} declares shape {shape}, {declared} bytes; a file of this size may declare at most "
+                f"{self.remaining} more"
             )
+        if dtype.hasobject:
+            return np.asarray(group[name][()])  # text of any length: no number, which the caller will say
         self.remaining -= declared
-        return dataset[()]
+        content = np.empty(shape, dtype)
+        if declared:
+            dataset.read(h5py.h5s.ALL, h5py.h5s.ALL, content)
+        return content
 
-    def tree(self, group: Any) -> dict[str, Any]:
-        """A group as nested dictionaries of arrays."""
-        return {name: self.node(group[name]) for name in self.members(group)}
+    def tree(self, group: Any, depth: int = 0) -> dict[str, Any]:
+        """A group as nested dictionaries of arrays; refuses groups that hold themselves, which HDF5 allows."""
+        if depth > DEPTH:
+            raise DataError(f"{self.path}: {group.name} is nested more than {DEPTH} deep")
+        return {name: self.node(group, name, depth) for name in self.members(group)}
 
-    def node(self, item: Any) -> Any:
+    def node(self, group: Any, name: str, depth: int = 0) -> Any:
         """An array, or a group as a dictionary."""
-        return self.tree(item) if isinstance(item, h5py.Group) else self.array(item)
+        if h5py.h5o.get_info(group.id, name.encode()).type == h5py.h5o.TYPE_GROUP:
+            return self.tree(group[name], depth + 1)
+        return self.array(group, name)
 
 
 @contextmanager

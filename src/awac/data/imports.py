@@ -69,7 +69,7 @@ def _d4rl(path: Path, options: ImportOptions) -> Stored:
         wrong += [f"{name} is unknown" for name in found if name not in known]
         if wrong:
             raise DataError(f"{path}: {', '.join(wrong)}; expected {', '.join(known)}; found {', '.join(found)}")
-        arrays = {name: reader.node(reader.file[name]) for name in found if name not in ("infos", "metadata")}
+        arrays = {name: reader.node(reader.file, name) for name in found if name not in ("infos", "metadata")}
         infos = _scalar_infos(reader, reader.file["infos"]) if "infos" in found else {}
     groups = [name for name, values in arrays.items() if not isinstance(values, np.ndarray)]
     if groups:
@@ -84,7 +84,7 @@ def _d4rl(path: Path, options: ImportOptions) -> Stored:
 def _scalar_infos(reader: hdf5.Reader, group: Any) -> dict[str, np.ndarray]:
     """One number per step; simulator states, which are wider, are not needed to learn."""
     names = reader.members(group)
-    return {name: reader.array(group[name]) for name in names if getattr(group[name], "ndim", 0) == 1}
+    return {name: reader.array(group, name) for name in names if getattr(group[name], "ndim", 0) == 1}
 
 
 def _npz(path: Path, options: ImportOptions) -> Stored:

@@ -6,10 +6,10 @@ import numpy as np
 
 from awac.data.dataset import Episode
 
-SAMPLE = 20_000  # steps looked at, in whole episodes spread over the dataset
+SAMPLE = 10_000  # steps looked at, in whole episodes spread over the dataset
 CLEAR = 0.1  # a shift explains rewards when it leaves less than this share of the mismatches
 DIFFERENT = 0.01  # share of rewards that may differ from the task's before a warning
-MARGIN = 0.1  # of explained variance, by which a wrong moment must fit better
+LEFT = 0.2  # of the variance that the right moment leaves unexplained: what a wrong one may leave to be suspected
 COLUMNS = 256  # observations wider than this are not regressed on
 
 Finding = tuple[str, str | None, str]
@@ -78,11 +78,11 @@ def _by_regression(sample: Sequence[Episode]) -> list[Finding]:
         for offset in (0, 1, 2)
     }
     for offset, code, text in ((0, "rewards-late", LATE), (2, "rewards-early", EARLY)):
-        if fits[offset] > 0.5 and fits[offset] > max(fits[other] for other in fits if other != offset) + MARGIN:
+        if fits[offset] > 0.5 and 1 - fits[offset] < LEFT * (1 - fits[1]):
             place = {0: "before", 2: "two steps after"}[offset]
             message = (
-                f"the observation {place} the action explains {fits[offset]:.0%} of the rewards' variance, the one "
-                f"after it {fits[1]:.0%}: perhaps {text}"
+                f"the observation {place} the action explains {fits[offset]:.1%} of the rewards' variance, the one "
+                f"after it {fits[1]:.1%}: perhaps {text}"
             )
             return [(code, "rewards", message)]
     return []

@@ -206,7 +206,8 @@ def _outside(dataset: Dataset, extremes: Extremes, repair: Repair) -> list[Locat
     low, high = dataset.action_low, dataset.action_high
     slack = TOLERANCE * (high - low) / 2
     smallest, largest = extremes.actions
-    outside = ((smallest < low - slack) | (largest > high + slack)).any(axis=1)
+    finite = np.isfinite(smallest) & np.isfinite(largest)  # the others are reported as what they are
+    outside = (finite & ((smallest < low - slack) | (largest > high + slack))).any(axis=1)
     problems: list[Located] = []
     for index in np.flatnonzero(outside):
         episode = dataset.episodes[index]

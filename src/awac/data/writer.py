@@ -6,6 +6,7 @@ the next write clears it.
 """
 
 import copy
+import glob
 import os
 import shutil
 from collections.abc import Generator, Mapping, Sequence
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 from awac.data.dataset import Dataset, Episode
 from awac.data.store import METADATA_FILE, box, data_folder, minari_root, read_metadata
@@ -202,7 +204,7 @@ def _replacing(folder: Path) -> Generator[Path, None, None]:
     fresh = folder.parent / f".{folder.name}.new-{os.getpid()}"
     previous = folder.parent / f".{folder.name}.previous"
     try:
-        shutil.rmtree(fresh, ignore_errors=True)
+        _clear_abandoned(folder)
         fresh.mkdir(parents=True)
         yield fresh
         for path in [*fresh.rglob("*"), fresh]:
@@ -214,9 +216,19 @@ def _replacing(folder: Path) -> Generator[Path, None, None]:
         _sync(folder.parent)
         shutil.rmtree(previous, ignore_errors=True)
     except OSError as error:
+        if previous.exists() and not folder.exists():
+            previous.rename(folder)
         raise StorageError(f"{folder}: the dataset was not written: {error}") from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _clear_abandoned(folder: Path) -> None:
+    """Removes what killed writers left; those that still live keep theirs."""
+    for path in folder.parent.glob(f".{glob.escape(folder.name)}.new-*"):
+        process = path.name.rpartition("-")[2]
+        if process == str(os.getpid()) or not (process.isdigit() and psutil.pid_exists(int(process))):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _sync(path: Path) -> None:
