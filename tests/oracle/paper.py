@@ -112,13 +112,15 @@ def squared_error_loss(actions, targets):
     return np.mean([np.linalg.norm(action - target) ** 2 for action, target in zip(actions, targets, strict=True)])
 
 
-def adam(gradients, parameter, rate, decay=0.0, betas=(0.9, 0.999), epsilon=1e-8):
-    """`torch.optim.Adam(weight_decay=decay)` after each of `gradients(parameter)`: the decay joins the gradient."""
+def adam(gradients, parameter, rate, betas=(0.9, 0.999), epsilon=1e-8):
+    """Kingma and Ba 2015, Algorithm 1: the parameter after a step on each gradient.
+
+    `torch.optim.Adam(weight_decay=w)` is this on gradients to which w times the parameter was added: coupled decay.
+    """
     first = second = np.zeros_like(parameter)
     for step, gradient in enumerate(gradients, start=1):
-        coupled = gradient + decay * parameter
-        first = betas[0] * first + (1 - betas[0]) * coupled
-        second = betas[1] * second + (1 - betas[1]) * coupled**2
+        first = betas[0] * first + (1 - betas[0]) * gradient
+        second = betas[1] * second + (1 - betas[1]) * gradient**2
         unbiased = first / (1 - betas[0] ** step), second / (1 - betas[1] ** step)
         parameter = parameter - rate * unbiased[0] / (np.sqrt(unbiased[1]) + epsilon)
     return parameter
