@@ -145,7 +145,7 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
             "critic_hidden": (256, 256),
             "critic_norm": True,
             "weighting": "softmax",
-            "divergence_bound": 1.0,
+            "divergence_bound": 0.5,
             "temperature": 0.01,
             "value": "mean_action",
             "actor_average_rate": 1e-3,
