@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar, cast
 
 from awac.algorithms import ALGORITHMS
 from awac.errors import ConfigError
@@ -113,7 +113,9 @@ def _filled(kind: Any, values: Mapping[str, Any]) -> Any:
     for problem, names in (("unknown", values.keys() - known), ("missing", known - values.keys())):
         if names:
             raise ConfigError(f"{problem} in {kind.__module__}.{kind.__name__}: {', '.join(sorted(names))}")
-    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+    return kind(
+        **{key: tuple(cast("list[Any]", value)) if isinstance(value, list) else value for key, value in values.items()}
+    )
 
 
 Overrides = Mapping[str, Any]
