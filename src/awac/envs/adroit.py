@@ -84,18 +84,20 @@ class Task:
         released: the thresholds of the authors' code, where they differ.
         dapg_success_steps: DAPG counts an episode as a success when more steps than this are successful (Rajeswaran et
             al. 2018, `evaluate_success`).
+        camera: the one of the model that shows hand, object and goal best.
     """
 
     simulation: tuple[str, str]
     success: type[PenSuccess] | type[DoorSuccess] | type[RelocateSuccess]
     released: Mapping[str, float]
     dapg_success_steps: int
+    camera: str
 
 
 TASKS: Mapping[str, Task] = {
-    "pen": Task(("adroit_pen", "AdroitHandPenEnv"), PenSuccess, {}, 20),
-    "door": Task(("adroit_door", "AdroitHandDoorEnv"), DoorSuccess, {"angle": 1.35}, 25),
-    "relocate": Task(("adroit_relocate", "AdroitHandRelocateEnv"), RelocateSuccess, {}, 25),
+    "pen": Task(("adroit_pen", "AdroitHandPenEnv"), PenSuccess, {}, 20, "fixed"),
+    "door": Task(("adroit_door", "AdroitHandDoorEnv"), DoorSuccess, {"angle": 1.35}, 25, "vil_camera"),
+    "relocate": Task(("adroit_relocate", "AdroitHandRelocateEnv"), RelocateSuccess, {}, 25, "fixed"),
 }
 
 
@@ -167,6 +169,8 @@ class BinaryAdroit(gymnasium.Env[Array, Array]):
         self.success = success_function(task, thresholds, **overrides)
         self.dapg_success_steps = TASKS[task].dapg_success_steps
         self.render_mode = render_mode
+        if "camera_id" not in simulation_options:
+            simulation_options.setdefault("camera_name", TASKS[task].camera)
         self.simulation = _simulation(*TASKS[task].simulation, render_mode=render_mode, **simulation_options)
         self.observation_space = self.simulation.observation_space
         self.action_space = self.simulation.action_space
