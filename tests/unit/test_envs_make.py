@@ -1,8 +1,10 @@
 """The way in: ids, factories, options, spaces, and the tasks' own registration."""
 
+import re
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import gymnasium
 import numpy as np
@@ -10,7 +12,10 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import awac.envs
+from awac.batch import Provenance
+from awac.collect import Collector
 from awac.errors import ConfigError
+from awac.exploration import Uniform
 
 IDS = ["PenBinary-v0", "DoorBinary-v0", "RelocateBinary-v0", "Ant-v0", "PointMass-v0"]
 
@@ -136,3 +141,20 @@ def test_reference_scores():
     assert awac.envs.normalized_score("Hopper-v5", 3234.3) == pytest.approx(100.0)
     assert awac.envs.normalized_score("Ant-v5", -325.6) == pytest.approx(0.0)
     assert awac.envs.normalized_score("awac/PointMass-v0", 1.0) is None
+
+
+def test_the_documented_environment_works_as_documented(tmp_path, monkeypatch):
+    page = (Path(__file__).parents[2] / "docs" / "environments.md").read_text()
+    code = next(block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "class Cart" in block)
+    (tmp_path / "cart.py").write_text(code)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    env = awac.envs.make("cart:Cart", max_episode_steps=100)
+    collector = Collector(env, Provenance.ONLINE, 0)
+    collector.collect(Uniform(env.action_space, np.random.default_rng(0)), 130)
+    other = Collector(awac.envs.make("cart:Cart", max_episode_steps=100), Provenance.ONLINE, 0)
+    other.restore(collector.state())
+    batches = [one.collect(Uniform(env.action_space, np.random.default_rng(1)), 150) for one in (collector, other)]
+    assert all(a.tobytes() == b.tobytes() for a, b in zip(*batches, strict=True))
+    assert [np.flatnonzero(batch.truncated).tolist() for batch in batches] == [[69], [69]]
+    rewards = awac.envs.relabel("cart:Cart")(batches[0].next_observations)
+    np.testing.assert_array_equal(rewards, batches[0].rewards)
