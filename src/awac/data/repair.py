@@ -1,7 +1,7 @@
 """Repairs that a user may ask for; every one is reported, none is silent."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,9 @@ class Repair:
     clip_actions: bool = False  # clip actions to their bounds, however far outside
     terminations_are_timeouts: bool = False  # store every `terminated` as `truncated`
     relabel: str | None = None  # recompute rewards from next observations by this environment's task
+    relabel_options: dict[str, str | int | float | bool] = field(  # of that environment, such as thresholds authors
+        default_factory=dict[str, str | int | float | bool]
+    )
 
 
 def prepare(dataset: Dataset, repair: Repair) -> tuple[Dataset, list[str]]:
@@ -29,7 +32,7 @@ def prepare(dataset: Dataset, repair: Repair) -> tuple[Dataset, list[str]]:
     """
     done: list[str] = []
     if repair.relabel is not None:
-        dataset = relabel(dataset, task_reward(repair.relabel))
+        dataset = relabel(dataset, task_reward(repair.relabel, **repair.relabel_options))
         done.append(f"rewards: recomputed from next observations by {repair.relabel}")
     if repair.terminations_are_timeouts:
         count = sum(bool(episode.terminated.any()) for episode in dataset.episodes)

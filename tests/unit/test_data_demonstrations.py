@@ -1,0 +1,158 @@
+"""Demonstrations in the formats that research left behind: DAPG's and the AWAC authors'."""
+
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from awac.data import load, write
+from awac.data.imports import read_file
+from awac.data.repair import Repair
+from awac.data.validate import Spaces, check_stored
+from awac.errors import DataError
+
+OBSERVATION, ACTION = 3, 2
+
+
+def recorded(lengths, seed=0):
+    """Episodes as a recorder sees them: T + 1 observations, far apart between episodes."""
+    generator = np.random.default_rng(seed)
+    return [
+        {
+            "observations": generator.normal(size=(length + 1, OBSERVATION)) + 100 * index,
+            "actions": generator.uniform(-1, 1, (length, ACTION)),
+            "rewards": generator.normal(size=length),
+        }
+        for index, length in enumerate(lengths)
+    ]
+
+
+def imported(path, options=None, **kwargs):
+    dataset, report = check_stored(read_file(path, options), **kwargs)
+    report.raise_errors()
+    return dataset, report
+
+
+def assert_holds(dataset, episodes, steps=None):
+    """The dataset has these episodes, or the first `steps` of each."""
+    assert len(dataset.episodes) == len(episodes)
+    for found, episode in zip(dataset.episodes, episodes, strict=True):
+        length = len(episode["actions"]) + (steps or 0)
+        for name, extra in (("observations", 1), ("actions", 0), ("rewards", 0)):
+            expected = episode[name][: length + extra].astype(np.float32)
+            np.testing.assert_array_equal(getattr(found, name), expected, name)
+
+
+def ends(dataset):
+    return [(bool(e.terminated[-1]), bool(e.truncated[-1])) for e in dataset.episodes]
+
+
+@pytest.mark.parametrize("protocol", [0, 2, pickle.HIGHEST_PROTOCOL])
+def test_dapg_pickle(tmp_path, protocol):
+    episodes = recorded((4, 6))
+    paths = [
+        {
+            "observations": episode["observations"][:-1],
+            "actions": episode["actions"],
+            "rewards": episode["rewards"],
+            "init_state_dict": {"qpos": np.zeros(30), "qvel": np.zeros(30)},
+            "env_infos": {"goal_achieved": np.arange(len(episode["actions"])) > 1},
+        }
+        for episode in episodes
+    ]
+    path = tmp_path / "door-v0_demos.pickle"
+    path.write_bytes(pickle.dumps(paths, protocol))
+    dataset, report = imported(path)
+    assert_holds(dataset, episodes, steps=-1)  # the last step has no successor
+    assert ends(dataset) == [(False, True)] * 2
+    assert dataset.episodes[1].success.tolist() == [False, False, True, True, True]
+    assert "2 episodes" in report.repairs[0]
+    write(dataset, tmp_path / "minari")
+    assert_holds(load([str(tmp_path / "minari")]), episodes, steps=-1)
+
+
+def test_dapg_npz(tmp_path):
+    episodes = recorded((4, 6))
+    path = tmp_path / "demos.npz"
+    np.savez(
+        path,
+        observations=np.concatenate([episode["observations"][:-1] for episode in episodes]),
+        actions=np.concatenate([episode["actions"] for episode in episodes]),
+        dense_rewards=np.concatenate([episode["rewards"] for episode in episodes]),
+        episode_lengths=np.array([4, 6], np.int32),
+        init_qpos=np.zeros((2, 30)),
+    )
+    dataset, _ = imported(path)
+    assert_holds(dataset, episodes, steps=-1)
+    np.savez(path, observations=np.ones((3, 1)), actions=np.ones((3, 1)), rewards=np.ones(3), episode_lengths=[2, 2])
+    with pytest.raises(DataError, match="add up to 4, actions have 3 rows"):
+        read_file(path)
+
+
+def test_authors_npy(tmp_path):
+    """Observations as lists of dictionaries, rewards one entry longer than actions."""
+    episodes = recorded((4, 6))
+    paths = np.empty(2, object)
+    for index, episode in enumerate(episodes):
+        states = [{"state_observation": state} for state in episode["observations"]]
+        paths[index] = {
+            "observations": states[:-1],
+            "next_observations": states[1:],
+            "actions": episode["actions"],
+            "rewards": np.append(episode["rewards"], 99.0),
+            "terminals": np.zeros((len(episode["actions"]), 1)),
+            "agent_infos": [{} for _ in episode["actions"]],
+            "env_infos": [{"goal_achieved": step > 2} for step in range(len(episode["actions"]))],
+        }
+    np.save(tmp_path / "door2_sparse.npy", paths)
+    dataset, report = imported(tmp_path / "door2_sparse.npy")
+    assert_holds(dataset, episodes)
+    assert ends(dataset) == [(False, True)] * 2
+    assert dataset.episodes[0].success.tolist() == [False, False, False, True]
+    assert report.repairs == ()
+    write(dataset, tmp_path / "minari")
+    assert_holds(load([str(tmp_path / "minari")]), episodes)
+
+
+def test_rollouts_with_terminals(tmp_path):
+    episode = recorded((4,))[0]
+    entry = {"observations": episode["observations"][:-1], "actions": episode["actions"]}
+    entry |= {"rewards": episode["rewards"], "terminals": np.arange(4) == 3}
+    np.save(tmp_path / "paths.npy", np.array([entry], object))
+    dataset, _ = imported(tmp_path / "paths.npy")
+    assert ends(dataset) == [(True, False)]
+    np.testing.assert_array_equal(dataset.episodes[0].observations[-1], dataset.episodes[0].observations[-2])
+
+
+def test_rollouts_of_the_wrong_kind(tmp_path):
+    np.save(tmp_path / "words.npy", np.array(["a", 3], object))
+    with pytest.raises(DataError, match=r"expected a list of roll-outs.*found str"):
+        read_file(tmp_path / "words.npy")
+    np.save(tmp_path / "short.npy", np.array([{"actions": np.zeros((3, 1))}], object))
+    _, report = check_stored(read_file(tmp_path / "short.npy"))
+    assert {problem.field for problem in report.errors} == {"observations", "rewards"}
+
+
+@pytest.fixture
+def door_demonstrations():
+    """The human demonstrations of the door, which are not part of the project."""
+    beside = Path(__file__).parents[2].parent / "shared" / "data"
+    path = Path(os.environ.get("AWAC_SHARED_DATA", beside)) / "adroit" / "door_human_demos.npz"
+    if not path.exists():
+        pytest.skip(f"needs {path}, third-party data that is not in the repository; AWAC_SHARED_DATA names its folder")
+    return path
+
+
+def test_human_door_demonstrations(door_demonstrations, tmp_path):
+    spaces = Spaces(39, -np.ones(28, np.float32), np.ones(28, np.float32))
+    with pytest.raises(DataError, match=r"episode 0, step 4, actions\[4\]: value 1.011111, allowed are -1 to 1"):
+        imported(door_demonstrations, spaces=spaces)
+    repair = Repair(clip_actions=True, relabel="awac/DoorBinary-v0")
+    dataset, report = imported(door_demonstrations, spaces=spaces, repair=repair)
+    assert len(dataset.episodes) == 25
+    assert len(dataset) == 6729 - 25
+    assert sum(bool((episode.rewards == 0).any()) for episode in dataset.episodes) == 6  # reach 1.4 rad
+    assert any("clipped" in line for line in report.repairs)
+    assert not any(problem.code.startswith("rewards-") for problem in report.warnings)
