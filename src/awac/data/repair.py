@@ -19,7 +19,7 @@ class Repair:
     clip_actions: bool = False  # clip actions to their bounds, however far outside
     terminations_are_timeouts: bool = False  # store every `terminated` as `truncated`
     relabel: str | None = None  # recompute rewards from next observations by this environment's task
-    relabel_options: dict[str, str | int | float | bool] = field(  # of that environment, such as thresholds authors
+    relabel_options: dict[str, str | int | float | bool] = field(  # of that environment, such as thresholds released
         default_factory=dict[str, str | int | float | bool]
     )
 
