@@ -85,6 +85,6 @@ def test_probe(name, process):
 
 def test_clone_has_the_deviation_of_the_data():
     """The likelihood fits the width of the data's policy too."""
-    _, _, networks = learn("bc", PROCESSES["constant_reward"], calls=4)
+    _, _, networks = learn("bc", PROCESSES["constant_reward"], calls=12)
     found = jnp.exp(networks.actor(jnp.asarray(BOTH, jnp.float32)).log_std)
     np.testing.assert_allclose(found, (HIGH - LOW) / np.sqrt(12), rtol=0.1)
