@@ -105,7 +105,7 @@ def append(folder: Path | str, episodes: Sequence[Episode], *, dataset: Dataset 
 def _sizes(metadata: Mapping[str, Any], data: Path) -> tuple[int, int]:
     spaces = [box(metadata, key, data / METADATA_FILE) for key in ("observation_space", "action_space")]
     try:
-        observation, action = (int(space["shape"][0]) for space in spaces)
+        observation, action = (int(space["shape"][0]) for space in spaces if space["type"] == "Box")
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise DataError(f"{data / METADATA_FILE}: the spaces declare no flat shape, so nothing is appended") from error
     return observation, action
