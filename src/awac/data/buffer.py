@@ -136,7 +136,8 @@ def sample(
 def _indices(buffer: Buffer, key: PRNGKeyArray, size: int, mix: Mix) -> Int[Array, " size"]:
     if not mix:
         return jax.random.randint(key, (size,), 0, buffer.size)
-    named = [round(share * size) for _, share in mix]
+    totals = np.rint(size * np.cumsum([0.0, *(share for _, share in mix)])).astype(int)
+    named: list[int] = np.diff(totals).tolist()  # of running totals: together never more than the batch
     groups = [(jnp.arange(PROVENANCES) == code, count) for (code, _), count in zip(mix, named, strict=True)]
     others = jnp.array([all(p != code for code, _ in mix) for p in range(PROVENANCES)])
     groups.append((others, size - sum(named)))
