@@ -1,6 +1,6 @@
 """Behaviour cloning in one call: the paper's way to sub-optimal prior data (section VI-A)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ def clone_policy(
     *,
     hidden: tuple[int, ...] | None = None,
     progress: Callable[[int, dict[str, float]], None] | None = None,
-    **env_options: Any,
+    env_options: Mapping[str, Any] | None = None,
 ) -> Learner:
     """Fits a policy to the actions of a dataset by maximum likelihood.
 
@@ -39,14 +39,15 @@ def clone_policy(
     Returns:
         The learner: `.act` samples its policy, `.act(..., deterministic=True)` takes the mean action.
     """
-    env = make(env_id, **env_options)
+    env = make(env_id, **(env_options or {}))
+    action_space = env.action_space
+    env.close()
     experiment = defaults("bc", "paper", env_id)
     config = experiment.hyperparameters
     if hidden is not None:
         config = type(config)(**{**vars(config), "actor_hidden": hidden})
     transitions = dataset.transitions()
-    scaling = Scaling.of_space(transitions.observations.shape[1], env.action_space)
-    env.close()
+    scaling = Scaling.of_space(transitions.observations.shape[1], action_space)
     learner = Learner(ALGORITHMS["bc"], config, scaling, seed, transitions.size)
     learner.insert(transitions)
     sampling = Sampling(min(experiment.batch_size, transitions.size))

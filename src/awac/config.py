@@ -24,7 +24,7 @@ class Experiment(Generic[H]):
     """The named set of values that this record started from."""
     env: str = "awac/PenBinary-v0"
     """Gymnasium id, or `module:factory` of your own environment."""
-    env_options: Mapping[str, str | int | float | bool] = field(default_factory=dict[str, str | int | float | bool])
+    env_options: Mapping[str, bool | int | float | str] = field(default_factory=dict[str, bool | int | float | str])
     """Options of the environment, such as `thresholds released`."""
     data: tuple[str, ...] = ()
     """Prior data: `[demonstration=|rollout=|random=|online=]WHERE`, WHERE a Minari id, a folder or `bundled:pen`."""

@@ -21,7 +21,7 @@ from awac.run import RunFolder
 from awac.runtime import Policy
 from awac.video import record
 
-Options = dict[str, str | int | float | bool]
+Options = dict[str, bool | int | float | str]
 
 ROWS = {
     "eval/success_rate": "success at the last step",

@@ -155,5 +155,5 @@ def clone(demonstrations: Dataset, collection: Collection, steps: int) -> Datase
     """
     from awac.clone import clone_policy, noisy  # JAX: only those who train pay for it
 
-    learner = clone_policy(demonstrations, collection.env_id, steps, collection.seed, **collection.options)
+    learner = clone_policy(demonstrations, collection.env_id, steps, collection.seed, env_options=collection.options)
     return collect(noisy(learner), collection)

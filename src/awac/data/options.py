@@ -10,7 +10,7 @@ from awac.data.repair import Repair
 from awac.data.tables import Columns
 from awac.errors import ConfigError
 
-EnvOptions = dict[str, str | int | float | bool]
+EnvOptions = dict[str, bool | int | float | str]
 Kind = Literal["demonstration", "rollout", "random", "online"]
 
 
