@@ -53,6 +53,8 @@ class DemoOptions:
     """Steps with the hand."""
     episodes: int = 50
     """Episodes of each evaluation."""
+    film_episodes: int = 3
+    """Episodes of the film; 0 for none."""
 
 
 def command(options: DemoOptions) -> int:
@@ -149,12 +151,8 @@ def report(options: DemoOptions, summary: dict[str, float | int], console: Conso
     title = f"{ENV}: success at the last step, {options.episodes} episodes, mean action, seed {options.seed}"
     console.print(table(rows, title))
     console.print(f"curve       {learning_curve([options.folder], SUCCESS, options.figures / 'learning_curve.png')}")
-    act = Policy.load(options.folder / "policy").act
-    try:
-        record(ENV, {}, act, options.figures / "policy.mp4", episodes=3)
-        console.print(f"film        {options.figures / 'policy.mp4'}")
-    except RendererUnavailable as error:
-        console.print(f"film        none: {error}")
+    if options.film_episodes:
+        console.print(f"film        {film(options)}")
     console.print(f"checkpoint  {options.folder / 'checkpoints'}")
     console.print(f"seconds     {summary['seconds']:.0f}")
     console.print("\nGo on:")
@@ -165,3 +163,13 @@ def report(options: DemoOptions, summary: dict[str, float | int], console: Conso
         f"awac plot {options.folder} --output curve.png",
     ):
         console.print(f"  {line}", highlight=False)
+
+
+def film(options: DemoOptions) -> str:
+    """Films the policy; returns the path, or why there is no film."""
+    act, path = Policy.load(options.folder / "policy").act, options.figures / "policy.mp4"
+    try:
+        record(ENV, {}, act, path, options.film_episodes)
+    except RendererUnavailable as error:
+        return f"none: {error}"
+    return str(path)

@@ -108,8 +108,10 @@ class Learner:
         """
         self._state, metrics = run_updates(self.algorithm, self.config, sampling, count, self._state, self._buffer)
         if bool(self._state.halted):
+            # a halted program computes the failing update again until it ends: its last metrics are that update's
+            culprits = [name for name, value in metrics.items() if not np.isfinite(value)] or ["a gradient"]
             step = int(self._state.step)
-            raise DivergedError(f"update {step + 1} has a loss or gradient that is not finite; it was not applied")
+            raise DivergedError(f"update {step + 1} is not finite in {', '.join(culprits)}; it was not applied")
         return {name: float(value) for name, value in metrics.items()}
 
     def failing_batch(self, sampling: Sampling) -> dict[str, np.ndarray]:

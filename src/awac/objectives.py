@@ -66,8 +66,10 @@ def weighted_likelihood_loss(log_probs: Float[Array, " batch"], weights: Float[A
 
 
 def effective_sample_size(weights: Float[Array, " batch"]) -> Scalar:
-    """(sum w)^2 / (B sum w^2): the share of the batch that the actor really learns from, in (0, 1]."""
-    return jnp.square(jnp.sum(weights)) / (weights.shape[0] * jnp.sum(jnp.square(weights)))
+    """(sum w)^2 / (B sum w^2): the share of the batch that the actor really learns from; 0 where all weights are 0."""
+    # relative to the largest, for the squares of small weights, and all weights of a hopeless batch, round to zero
+    shares = weights / jnp.maximum(jnp.max(weights), jnp.finfo(weights.dtype).tiny)
+    return jnp.square(jnp.sum(shares)) / (weights.shape[0] * jnp.maximum(jnp.sum(jnp.square(shares)), 1.0))
 
 
 def weight_divergence(scores: Float[Array, " batch"]) -> Scalar:

@@ -1,6 +1,7 @@
 """A run while it goes on: data, learner, environment and records, and the steps that the loop in `train` takes."""
 
 import json
+import logging
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -35,9 +36,13 @@ from awac.runtime import Card
 from awac.saver import Saver
 from awac.scaling import Scaling
 from awac.sinks import open_trackers
+from awac.video import RendererUnavailable, record
+
+logger = logging.getLogger(__name__)
 
 RECENT = 20  # finished episodes over which `rollout/` metrics are averaged
 RECORD_SIZE = 6  # numbers of an episode record
+COLLAPSED = 0.02  # effective share of a batch below which a few transitions decide everything
 STREAMS = ("environment", "evaluation", "exploration")  # independent seeds, all from the experiment's one
 
 
@@ -67,6 +72,8 @@ class Session:
     def __init__(self, experiment: Experiment[Any], folder: RunFolder, display: Display) -> None:
         """Loads the data, makes environment and learner; nothing is written yet."""
         self.experiment, self.folder, self.display = experiment, folder, display
+        if experiment.offline_steps and not experiment.data:
+            raise ConfigError(f"offline_steps={experiment.offline_steps} needs data; give --data, or --offline-steps 0")
         self.env = self.make_env()
         self.data = load_data(experiment, self.env) if experiment.data else None
         scaling = scaling_for(experiment, self.env, self.data)
@@ -83,7 +90,7 @@ class Session:
         self.progress = Progress()
         self.recent: deque[EpisodeRecord] = deque(maxlen=RECENT)
         self.metrics: dict[str, float] = {}
-        self.started = time.monotonic()
+        self.started, self.first = time.monotonic(), 0
 
     def make_env(self, render_mode: str | None = None) -> Guard:
         """The experiment's environment."""
@@ -176,9 +183,14 @@ class Session:
     def log(self) -> None:
         """Writes the metrics of the last update, of the recent episodes, and of the clock."""
         seconds = time.monotonic() - self.started
+        share = self.metrics.get("train/weight_effective_sample_size", 1.0)
+        if share < COLLAPSED:
+            logger.warning(
+                "step %d: the actor learns from %.1f %% of its batch; see divergence_bound", self.step, 100 * share
+            )
         timing = {
             "time/elapsed": seconds,
-            "time/fps": self.total / seconds,
+            "time/fps": (self.total - self.first) / seconds,
             "time/total_timesteps": self.progress.online,
         }
         self.writer.write(self.step, self.phase, {**self.metrics, **rollout_metrics(self.recent), **timing})
@@ -225,14 +237,28 @@ class Session:
             self.writer = MetricsWriter.resume(self.folder.path, 0, self.step - 1, self._trackers())
 
     def finish(self, metrics: Mapping[str, float]) -> None:
-        """Writes what people take with them: the policy, the experience as a dataset, a summary."""
+        """Writes what people take with them: the policy and a summary; of a finished run, its experience and a film."""
         self.learner.policy(self.card()).save(self.folder.policy)
-        batch = self.journal.read()
-        if batch is not None:
-            space = action_bounds(self.env)
-            write_experience(batch, self.progress.cuts, self.folder.experience, self.experiment, space)
+        if self.finished:  # one that was told to stop has five seconds: its experience waits in the journal
+            self._write_experience()
+        if self.finished and self.experiment.video:
+            self._film()
         summary = {"step": self.step, "finished": self.finished, **metrics}
         storage.write_file(self.folder.path / "summary.json", json.dumps(summary, indent=2).encode() + b"\n")
+
+    def _write_experience(self) -> None:
+        batch = self.journal.read()
+        if batch is not None:
+            bounds = action_bounds(self.env)
+            write_experience(batch, self.progress.cuts, self.folder.experience, self.experiment, bounds)
+
+    def _film(self) -> None:
+        path = self.folder.figures / "policy.mp4"
+        act = self.learner.policy(self.card()).act
+        try:
+            record(self.experiment.env, self.experiment.env_options, act, path, seed=self.evaluator.seed)
+        except RendererUnavailable as error:
+            self.display.message(f"no film: {error}")
 
     def restore(self, saved: checkpoint.Checkpoint) -> None:
         """Takes over a checkpoint: the learner, the environment, and the buffer from data and journal."""
@@ -240,6 +266,7 @@ class Session:
         count, position = meta.pop("journal"), meta.pop("metrics")
         meta |= {"best": float("-inf") if meta["best"] is None else meta["best"], "cuts": tuple(meta["cuts"])}
         self.progress = Progress(**meta)
+        self.first = self.total
         self.journal.truncate(count)
         self._replay(self.journal.read(count))
         self.learner.restore(saved.parts["learner"])

@@ -18,7 +18,7 @@ from awac.envs.factory import make
 from awac.errors import AwacError
 from awac.rollout import play
 
-MOST_FRAMES_PER_SECOND = 50
+MOST_FRAMES_PER_SECOND = 25  # without a GPU a frame takes a tenth of a second
 CODEC = "libx264"
 ATTEMPT = """
 import importlib, os, sys
@@ -37,7 +37,7 @@ class RendererUnavailable(AwacError):
 def record(
     env_id: str, options: Mapping[str, Any], act: Act, path: Path, episodes: int = 3, seed: int = 0
 ) -> list[Episode]:
-    """Plays episodes in real time into an MP4 file; frames above 50 per second are left out.
+    """Plays episodes in real time into an MP4 file; frames above 25 per second are left out.
 
     Args:
         env_id: as for `awac.envs.make`.

@@ -94,6 +94,8 @@ def test_effective_sample_size(weights):
 def test_effective_sample_size_of_one_weight_and_of_equal_weights():
     np.testing.assert_allclose(objectives.effective_sample_size(7.0 * jax.nn.one_hot(2, BATCH)), 1 / BATCH)
     np.testing.assert_allclose(objectives.effective_sample_size(jnp.full(BATCH, 3.0)), 1.0)
+    np.testing.assert_allclose(objectives.effective_sample_size(jnp.full(BATCH, 1e-30)), 1.0)  # its square is zero
+    assert objectives.effective_sample_size(jnp.zeros(BATCH)) == 0.0
 
 
 @given(scores)
