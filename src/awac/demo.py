@@ -43,13 +43,13 @@ class DemoOptions:
     """Where the learning curve and the film go."""
     seed: int = 0
     """Decides everything that is left to chance."""
-    clone_updates: int = 10_000
+    clone_updates: int = 8_000
     """Updates of the clone."""
     clone_episodes: int = 200
     """Roll-outs of the clone, prior data beside the demonstrations."""
-    offline_steps: int = 10_000
+    offline_steps: int = 8_000
     """Updates before the first step with the hand."""
-    online_steps: int = 15_000
+    online_steps: int = 10_000
     """Steps with the hand."""
     episodes: int = 50
     """Episodes of each evaluation."""
@@ -85,10 +85,10 @@ def experiment_of(options: DemoOptions) -> Experiment[Any]:
         seed=options.seed,
         offline_steps=options.offline_steps,
         online_steps=options.online_steps,
-        evaluation_interval=2_500,
+        evaluation_interval=2_000,
         evaluation_episodes=options.episodes,
         log_interval=500,
-        checkpoint_interval=2_500,
+        checkpoint_interval=2_000,
         buffer_capacity=100_000,
     )
 
