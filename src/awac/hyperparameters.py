@@ -1,12 +1,19 @@
 """The numbers that every method has. A method's own are beside its equations, in its file."""
 
+import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args, get_origin, get_type_hints
+
+from awac.errors import ConfigError
 
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """Shared settings; the defaults are Table II of the paper."""
+    """Shared settings; the defaults are Table II of the paper.
+
+    Raises:
+        ConfigError: a choice that does not exist, a number that is not finite, or a rate outside 0 to 1.
+    """
 
     actor_hidden: tuple[int, ...] = (256, 256, 256, 256)
     """Widths of the policy's hidden layers, ReLU."""
@@ -37,3 +44,14 @@ class Hyperparameters:
     """Adam step size of multipliers and temperatures, where a method has them."""
     actor_weight_decay: float = 1e-4
     """Coupled L2 penalty on all parameters of the policy, log standard deviation included."""
+
+    def __post_init__(self) -> None:
+        for name, hint in get_type_hints(type(self)).items():
+            value = getattr(self, name)
+            if get_origin(hint) is Literal and value not in get_args(hint):
+                raise ConfigError(f"{name} is {value!r}; allowed: {', '.join(map(str, get_args(hint)))}")
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ConfigError(f"{name} is {value}; allowed: finite numbers")
+        for name in ("discount", "target_rate"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ConfigError(f"{name} is {getattr(self, name)}; allowed: 0 to 1")
