@@ -1,0 +1,204 @@
+"""Presets hold the values of their sources, and an experiment survives JSON."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Literal
+
+import pytest
+
+from awac.algorithms import ALGORITHMS
+from awac.config import PRESETS, Experiment, defaults, domain, from_json, to_json
+from awac.errors import ConfigError
+from awac.hyperparameters import Hyperparameters
+
+HAND, LOCOMOTION, OTHER = "awac/DoorBinary-v0", "HalfCheetah-v5", "awac/PointMass-v0"
+
+# Nair et al. 2020, Table II, and what its text and appendix B add
+TABLE_TWO = {
+    "updates_per_step": 1.0,
+    "batch_size": 1024,
+    "offline_batch_size": None,
+    "buffer_capacity": 1_000_000,
+    "offline_steps": 25_000,
+    "return_steps": 1,
+    "mix": {},
+    "normalize_observations": False,
+    "random_steps": 0,
+    "discount": 0.99,
+    "target_rate": 5e-3,
+    "actor_hidden": (256, 256, 256, 256),
+    "critic_hidden": (256, 256, 256, 256),
+    "actor_learning_rate": 3e-4,
+    "critic_learning_rate": 3e-4,
+    "actor_weight_decay": 1e-4,
+    "critics": 2,
+    "critic_norm": False,
+    "std": "independent",
+    "weighting": "exp",
+    "weight_cap": 100.0,
+    "advantage_clip": None,
+    "value": "samples",
+    "value_samples": 1,
+    "partition_samples": 0,
+    "divergence_bound": None,
+    "actor_average_rate": None,
+}
+# rail-berkeley/rlkit, examples/awac: what differs from the paper in the launchers of both domains
+RELEASED = TABLE_TWO | {"critic_hidden": (256, 256), "weighting": "softmax", "offline_batch_size": 128}
+# soft actor-critic of Haarnoja et al. 2018, Table 1
+SOFT = {
+    "actor_hidden": (256, 256),
+    "critic_hidden": (256, 256),
+    "batch_size": 256,
+    "discount": 0.99,
+    "target_rate": 5e-3,
+    "actor_learning_rate": 3e-4,
+    "critic_learning_rate": 3e-4,
+    "dual_learning_rate": 3e-4,
+    "actor_weight_decay": 0.0,
+    "target_entropy_per_action": -1.0,
+    "entropy_backup": True,
+    "critics": 2,
+    "offline_steps": 0,
+    "buffer_capacity": 1_000_000,
+}
+
+SOURCES = {
+    ("awac", "paper", HAND): TABLE_TWO | {"temperature": 0.3, "q_upper_bound": 0.0},
+    ("awac", "paper", LOCOMOTION): TABLE_TWO | {"temperature": 1.0, "q_upper_bound": None},
+    ("awac", "paper", OTHER): TABLE_TWO | {"temperature": 0.3, "q_upper_bound": None},
+    ("awac", "authors", HAND): RELEASED
+    | {
+        "actor_hidden": (256, 256),
+        "temperature": 0.5,
+        "advantage_clip": 0.5,
+        "value": "mean_action",
+        "q_upper_bound": 0.0,
+    },
+    ("awac", "authors", LOCOMOTION): RELEASED | {"temperature": 2.0, "offline_steps": 50_000, "q_upper_bound": None},
+    ("bc", "paper", HAND): {
+        "batch_size": 128,
+        "online_steps": 0,
+        "actor_hidden": (256, 256, 256, 256),
+        "actor_learning_rate": 3e-4,
+        "likelihood": "log_likelihood",
+    },
+    ("sac", "paper", LOCOMOTION): SOFT | {"q_upper_bound": None},
+}
+VALUES = [(key, name, value) for key, values in SOURCES.items() for name, value in values.items()]
+
+
+def value_of(experiment, name):
+    return getattr(experiment if hasattr(experiment, name) else experiment.hyperparameters, name)
+
+
+@pytest.mark.parametrize(("key", "name", "value"), VALUES, ids=lambda part: str(part).replace(" ", ""))
+def test_preset_holds_the_value_of_its_source(key, name, value):
+    assert value_of(defaults(*key), name) == value
+
+
+def test_every_setting_of_awac_has_a_source():
+    known = {field.name for field in dataclasses.fields(ALGORITHMS["awac"].config)}
+    rates = {"behavior_learning_rate", "dual_learning_rate"}  # of parts that AWAC does not have
+    assert known - rates <= SOURCES["awac", "paper", HAND].keys()
+
+
+@pytest.mark.parametrize(("algorithm", "preset"), PRESETS)
+@pytest.mark.parametrize("env", [HAND, LOCOMOTION, OTHER])
+def test_every_preset_is_possible_and_survives_json(algorithm, preset, env):
+    experiment = defaults(algorithm, preset, env)
+    assert (experiment.algorithm, experiment.preset, experiment.env) == (algorithm, preset, env)
+    assert from_json(json.loads(json.dumps(to_json(experiment)))) == experiment
+    fields = {
+        field.name for kind in (Experiment, type(experiment.hyperparameters)) for field in dataclasses.fields(kind)
+    }
+    levels = PRESETS[algorithm, preset]
+    assert levels.keys() <= {"all", "hand", "locomotion", "other"}
+    assert {name for level in levels.values() for name in level} <= fields
+
+
+def test_every_method_has_the_preset_that_is_the_default():
+    assert {algorithm for algorithm, preset in PRESETS if preset == "paper"} == set(ALGORITHMS)
+
+
+@pytest.mark.parametrize(
+    ("env", "expected"),
+    [
+        ("awac/PenBinary-v0", "hand"),
+        ("awac/DoorBinary-v0", "hand"),
+        ("awac/RelocateBinary-v0", "hand"),
+        ("HalfCheetah-v5", "locomotion"),
+        ("Walker2d-v5", "locomotion"),
+        ("awac/Ant-v0", "locomotion"),
+        ("Hopper-v5", "locomotion"),
+        ("awac/PointMass-v0", "other"),
+        ("Pendulum-v1", "other"),
+        ("my_robot:make", "other"),
+    ],
+)
+def test_domain(env, expected):
+    assert domain(env) == expected
+
+
+def stored(**changes):
+    return {**json.loads(json.dumps(to_json(defaults()))), **changes}
+
+
+def test_collections_come_back_as_what_they_were():
+    experiment = dataclasses.replace(
+        defaults(), data=("bundled:pen",), mix={"online": 0.5}, env_options={"thresholds": "released", "horizon": 100}
+    )
+    assert from_json(json.loads(json.dumps(to_json(experiment)))) == experiment
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (stored(colour="red"), r"unknown in awac.config.Experiment: colour"),
+        (stored(hyperparameters={**stored()["hyperparameters"], "lambda": 1.0}), r"unknown in .*awac.Config: lambda"),
+        ({key: value for key, value in stored().items() if key != "seed"}, r"missing in .*Experiment: seed"),
+        (stored(hyperparameters={}), r"missing in .*awac.Config: actor_average_rate, actor_hidden"),
+        (stored(algorithm="awax"), r"algorithm='awax'; allowed: awac, bc, sac"),
+        (stored(batch_size=0), r"batch_size is 0; allowed: more than 0"),
+        (stored(online_steps=-50), r"online_steps is -50; allowed: 0 or more"),
+        (stored(offline_steps=1001), r"offline_steps is 1001; allowed: multiples of interval=50"),
+        (stored(updates_per_step=0.333), r"updates_per_step=0.333 is no whole number per 50 steps"),
+    ],
+)
+def test_what_is_not_possible_is_refused(values, message):
+    with pytest.raises(ConfigError, match=message) as raised:
+        from_json(values)
+    assert raised.value.exit_code == 2
+
+
+@dataclass(frozen=True)
+class Own(Hyperparameters):
+    """As a method's settings are, but for the type checks that tests switch on in `awac.algorithms`."""
+
+    weighting: Literal["exp", "softmax"] = "exp"
+    temperature: float = 0.3
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"weighting": "sotfmax"}, r"weighting is 'sotfmax'; allowed: exp, softmax"),
+        ({"std": "state"}, r"std is 'state'; allowed: independent, dependent"),
+        ({"discount": 1.01}, r"discount is 1.01; allowed: 0 to 1"),
+        ({"target_rate": -0.1}, r"target_rate is -0.1; allowed: 0 to 1"),
+        ({"temperature": float("nan")}, r"temperature is nan; allowed: finite numbers"),
+    ],
+)
+def test_a_choice_that_does_not_exist_never_runs_as_another(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        Own(**changes)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "preset", "message"),
+    [("awax", "paper", "algorithm='awax'; allowed: "), ("awac", "papre", "preset='papre'; allowed for awac: authors")],
+)
+def test_an_unknown_name_is_refused_with_those_that_exist(algorithm, preset, message):
+    with pytest.raises(ConfigError, match=message):
+        defaults(algorithm, preset)

@@ -1,0 +1,31 @@
+"""The rows of Figure 8, as the paper prints them."""
+
+import pytest
+
+from awac.algorithms import ALGORITHMS
+from awac.figure8 import Row
+
+# Nair et al. 2020, Figure 8, in our letters: Q^pi for the current policy, Q for the projection's target
+PAPER = {
+    "sac": Row("SAC", "Q^pi", "KL(pi||Q)", "No", "None"),
+    "awac": Row("AWAC", "Q^pi", "KL(Q||pi)", "No", "Implicit"),
+}
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_row_is_the_papers(name):
+    assert ALGORITHMS[name].row == PAPER[name]
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_row_tells_what_the_method_has(name):
+    """A method with no critic names no Q-function, one with no behaviour loss fits no model of the data."""
+    algorithm = ALGORITHMS[name]
+    assert algorithm.name == name
+    assert all(algorithm.row)
+    assert (algorithm.row.q_function == "-") == (algorithm.critic is None)
+    assert algorithm.row.behavior_model.startswith("Yes") == (algorithm.behavior is not None)
+
+
+def test_rows_are_told_apart():
+    assert len({algorithm.row.name for algorithm in ALGORITHMS.values()}) == len(ALGORITHMS)
