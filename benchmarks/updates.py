@@ -1,0 +1,127 @@
+"""One AWAC update at the paper's sizes: against d3rlpy, against PyTorch, against the machine, and without sampling."""
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from awac.algorithm import Metrics, State, initialize, update
+from awac.algorithms.awac import AWAC, Config
+from awac.batch import Batch
+from awac.data.buffer import to_device
+from awac.learner import Learner, Sampling
+from awac.networks import Sizes
+from awac.scaling import Scaling
+from benchmarks import flops, parity
+from benchmarks.entry import Measurement, compare, missing
+from benchmarks.peer import Peer
+from benchmarks.rounds import alternate
+from benchmarks.workload import Workload
+
+UPDATES = 10  # in one call of ours, and in one turn of a peer
+PRODUCTS = 100  # in one turn of the machine's peak
+TIMES_D3RLPY, TIMES_TORCH, OF_PEAK, SAMPLING = 2.7, 2.0, 0.80, 0.05  # what is wanted
+
+
+def timed(run: Callable[[], object], count: int) -> float:
+    """Seconds for each of the `count` things that `run` does."""
+    start = time.perf_counter()
+    jax.block_until_ready(run())
+    return (time.perf_counter() - start) / count
+
+
+def learner_of(workload: Workload) -> Learner:
+    """A learner whose buffer is filled."""
+    scaling = Scaling.identity(workload.observation, workload.action)
+    learner = Learner(AWAC, parity.config_of(workload), scaling, seed=0, capacity=workload.stored)
+    learner.insert(parity.batch_of(workload, workload.stored, seed=0))
+    return learner
+
+
+@partial(jax.jit, static_argnums=0, donate_argnums=1)
+def update_on_one_batch(config: Config, state: State, batch: Batch) -> tuple[State, Metrics]:
+    """What the learner's compiled program does, less the sampling."""
+
+    def step(state: State, _: None) -> tuple[State, Metrics]:
+        return update(AWAC, config, state, batch)
+
+    state, metrics = jax.lax.scan(step, state, None, length=UPDATES)
+    # the metrics are used, as by the learner: what nobody reads would not be computed
+    return state, jax.tree.map(lambda values: values[-1], metrics)
+
+
+class OneBatch:
+    """Updates on a batch that stays the same."""
+
+    def __init__(self, workload: Workload) -> None:
+        """An untrained state and a batch."""
+        self.config = parity.config_of(workload)
+        sizes = Sizes(workload.observation, workload.action)
+        self.state = initialize(AWAC, self.config, sizes, jax.random.PRNGKey(0))
+        self.batch = to_device(parity.batch_of(workload, workload.batch, seed=0))
+
+    def run(self) -> object:
+        """One call."""
+        self.state, metrics = update_on_one_batch(self.config, self.state, self.batch)
+        return metrics
+
+
+def peak_of(workload: Workload) -> Callable[[], object]:
+    """The product of a batch with a hidden layer, again and again: nothing that this machine does in JAX is faster."""
+    width = workload.hidden[0]
+    generator = np.random.default_rng(0)
+    rows = jnp.asarray(generator.standard_normal((workload.batch, width), np.float32))
+    layer = jnp.asarray(generator.standard_normal((width, width), np.float32))
+    product = jax.jit(jnp.matmul)
+
+    def run() -> object:
+        return [product(rows, layer) for _ in range(PRODUCTS)]
+
+    return run
+
+
+def measure(workload: Workload, with_peers: bool, rounds: int) -> list[Measurement]:
+    """The four measurements of the update; those with a peer are empty where the peers are not installed."""
+    learner, one_batch, peak = learner_of(workload), OneBatch(workload), peak_of(workload)
+    sampling = Sampling(workload.batch)
+    with ExitStack() as stack:
+        subjects: dict[str, Callable[[], float]] = {
+            "ours": lambda: timed(lambda: learner.update(UPDATES, sampling), UPDATES),
+            "peak": lambda: timed(peak, PRODUCTS),
+            "one batch": lambda: timed(one_batch.run, UPDATES),
+        }
+        if with_peers:
+            torch, d3rlpy = (stack.enter_context(Peer(name)) for name in ("torch", "d3rlpy"))
+            parity.check(torch, workload)
+            subjects |= {"torch": lambda: torch.seconds(UPDATES), "d3rlpy": lambda: d3rlpy.seconds(UPDATES)}
+        seconds = alternate(subjects, rounds)
+    return [
+        _against("awac_update_vs_d3rlpy", seconds, "d3rlpy", TIMES_D3RLPY),
+        _against("awac_update_vs_torch", seconds, "torch", TIMES_TORCH),
+        _against_peak(workload, seconds),
+        _sampling_share(seconds),
+    ]
+
+
+def _against(name: str, seconds: dict[str, np.ndarray], peer: str, wanted: float) -> Measurement:
+    ours = 1e3 * seconds["ours"]
+    if peer not in seconds:
+        return missing(name, "ms", ours, at_least=wanted)
+    theirs = 1e3 * seconds[peer]
+    return compare(name, "ms", ours, theirs, theirs / ours, at_least=wanted)
+
+
+def _against_peak(workload: Workload, seconds: dict[str, np.ndarray]) -> Measurement:
+    ours = 1e-9 * sum(flops.awac_update(workload).values()) / seconds["ours"]
+    width = workload.hidden[0]
+    peak = 1e-9 * flops.forward(workload.batch, (width, width)) / seconds["peak"]
+    return compare("awac_update_vs_peak", "GFLOP/s", ours, peak, ours / peak, at_least=OF_PEAK)
+
+
+def _sampling_share(seconds: dict[str, np.ndarray]) -> Measurement:
+    step, sampling = 1e3 * seconds["ours"], 1e3 * (seconds["ours"] - seconds["one batch"])
+    return compare("sampling_share", "ms", sampling, step, sampling / step, at_most=SAMPLING)
