@@ -50,7 +50,7 @@ class Experiment(Generic[H]):
     """Transitions per update in the offline phase, where it differs."""
     buffer_capacity: int = 1_000_000
     """Transitions that the ring buffer holds."""
-    mix: Mapping[str, float] = field(default_factory=dict[str, float])
+    mix: tuple[tuple[str, float], ...] = ()
     """Shares of each batch by provenance, such as `online 0.5`; the rest is drawn from what is not named."""
     return_steps: int = 1
     """n of the n-step return in the TD target; the paper has 1."""
@@ -113,9 +113,11 @@ def _filled(kind: Any, values: Mapping[str, Any]) -> Any:
     for problem, names in (("unknown", values.keys() - known), ("missing", known - values.keys())):
         if names:
             raise ConfigError(f"{problem} in {kind.__module__}.{kind.__name__}: {', '.join(sorted(names))}")
-    return kind(
-        **{key: tuple(cast("list[Any]", value)) if isinstance(value, list) else value for key, value in values.items()}
-    )
+    return kind(**{key: _tuples(value) for key, value in values.items()})
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in cast("list[Any]", value)) if isinstance(value, list) else value
 
 
 Overrides = Mapping[str, Any]
@@ -153,7 +155,7 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
             "actor_average_rate": 1e-3,
             "return_steps": 20,
             "batch_size": 256,
-            "mix": {"online": 0.5},
+            "mix": (("online", 0.5),),
         },
         "hand": HAND,
     },

@@ -144,7 +144,7 @@ class Session:
 
     def sampling(self, batch_size: int) -> Sampling:
         """How online batches are drawn."""
-        return Sampling(batch_size, mix_of(self.experiment.mix), self.experiment.return_steps)
+        return Sampling(batch_size, mix_of(dict(self.experiment.mix)), self.experiment.return_steps)
 
     def _collect(self, act: Act, steps: int) -> None:
         batch = self.collector.collect(act, steps)

@@ -22,7 +22,7 @@ TABLE_TWO = {
     "buffer_capacity": 1_000_000,
     "offline_steps": 25_000,
     "return_steps": 1,
-    "mix": {},
+    "mix": (),
     "normalize_observations": False,
     "random_steps": 0,
     "discount": 0.99,
@@ -147,7 +147,7 @@ def stored(**changes):
 
 def test_collections_come_back_as_what_they_were():
     experiment = dataclasses.replace(
-        defaults(), data=("bundled:pen",), mix={"online": 0.5}, env_options={"thresholds": "released", "horizon": 100}
+        defaults(), data=("bundled:pen",), mix=(("online", 0.5),), env_options={"thresholds": "released", "horizon": 100}
     )
     assert from_json(json.loads(json.dumps(to_json(experiment)))) == experiment
 
