@@ -16,7 +16,7 @@ declare -A options=(
   [paper]="--preset paper"
   [authors]="--preset authors"
   [plus]="--preset plus"
-  [n50]="--preset plus --return-steps 50"
+  [n20]="--preset plus --return-steps 20"
   [n5]="--preset plus --return-steps 5"
   [n1]="--preset plus --return-steps 1"
   [no_average]="--preset plus --actor-average-rate None"
@@ -27,7 +27,7 @@ declare -A options=(
 
 [ -d "$folder/clone" ] || awac data clone bundled:pen --env $env --to "$folder/clone" --episodes 500
 for seed in $seeds; do
-  for variant in ${VARIANTS:-bc paper authors plus n50 n5 n1 no_average no_norm no_bound no_mix}; do
+  for variant in ${VARIANTS:-bc paper authors plus n20 n5 n1 no_average no_norm no_bound no_mix}; do
     run=$folder/$variant-$seed
     if [ -f "$run/config.json" ]; then
       awac resume "$run"

@@ -153,7 +153,7 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
             "temperature": 0.01,
             "value": "mean_action",
             "actor_average_rate": 1e-3,
-            "return_steps": 20,
+            "return_steps": 50,
             "batch_size": 256,
             "mix": (("online", 0.5),),
         },

@@ -147,7 +147,10 @@ def stored(**changes):
 
 def test_collections_come_back_as_what_they_were():
     experiment = dataclasses.replace(
-        defaults(), data=("bundled:pen",), mix=(("online", 0.5),), env_options={"thresholds": "released", "horizon": 100}
+        defaults(),
+        data=("bundled:pen",),
+        mix=(("online", 0.5),),
+        env_options={"thresholds": "released", "horizon": 100},
     )
     assert from_json(json.loads(json.dumps(to_json(experiment)))) == experiment
 
