@@ -48,7 +48,7 @@ def test_tanh_gaussian_on_the_boundary(actions, mean, log_std):
     inside = np.clip(actions, np.float32(-1 + BOUNDARY), np.float32(1 - BOUNDARY))
     expected = of_double(lambda a, m, s: paper.tanh_normal_log_prob(np.arctanh(a), m, np.exp(s)), inside, mean, log_std)
     assert np.all(np.isfinite(found))
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4)  # terms of twenty that may cancel
 
 
 def test_gradient_on_the_boundary_is_finite():
