@@ -157,23 +157,21 @@ def _member(buffer: Buffer, key: PRNGKeyArray, count: int, group: Bool[Array, " 
 
 
 def _span(buffer: Buffer, indices: Int[Array, " size"], return_steps: int, discount: float) -> Batch:
-    capacity = buffer.data.rewards.shape[0]
-    newest = (buffer.position - 1) % capacity
-    ends = buffer.data.terminated | buffer.data.truncated
-    last, going = indices, jnp.ones(indices.shape, dtype=bool)
-    rewards, steps = buffer.data.rewards[indices], jnp.ones(indices.shape, dtype=jnp.int32)
-    for offset in range(1, return_steps):
-        going = going & ~ends[last] & (last != newest)
-        following = (indices + offset) % capacity
-        last = jnp.where(going, following, last)
-        rewards = rewards + jnp.where(going, discount**offset * buffer.data.rewards[following], 0.0)
-        steps = steps + going.astype(jnp.int32)
-    first = jax.tree.map(lambda ring: ring[indices], buffer.data)
+    data, capacity = buffer.data, buffer.data.rewards.shape[0]
+    offsets = jnp.arange(return_steps)
+    places = (indices[:, None] + offsets[None]) % capacity
+    stops = data.terminated[places] | data.truncated[places] | (places == (buffer.position - 1) % capacity)
+    within = jnp.cumsum(stops, axis=1) - stops == 0  # no stop before this place
+    discounts = jnp.where(within, jnp.power(discount, offsets)[None], 0.0)
+    rewards = jnp.sum(discounts * data.rewards[places], axis=1)
+    steps = jnp.sum(within, axis=1, dtype=jnp.int32)
+    last = (indices + steps - 1) % capacity
+    first = jax.tree.map(lambda ring: ring[indices], data)
     return first._replace(
         rewards=rewards,
-        next_observations=buffer.data.next_observations[last],
-        terminated=buffer.data.terminated[last],
-        truncated=buffer.data.truncated[last],
+        next_observations=data.next_observations[last],
+        terminated=data.terminated[last],
+        truncated=data.truncated[last],
         steps=steps,
     )
 
