@@ -95,12 +95,15 @@ def gradients(
     return found, {f"train/{name}": value for name, value in metrics.items()}
 
 
-def move_targets(networks: Networks, config: Hyperparameters) -> Networks:
-    """Moves the slow copies that the method has towards their sources."""
+def move_targets(networks: Networks, config: Hyperparameters, step: Int[Array, ""]) -> Networks:
+    """Moves the slow copies that the method has towards their sources, after update `step` (the first is 1)."""
+    average_rate = config.actor_average_rate
+    if average_rate is not None:  # a plain mean while that is faster: the start leaves no trace
+        average_rate = jnp.maximum(average_rate, 1.0 / step)
     copies = (
         ("target_critic", "critic", config.target_rate),
         ("target_actor", "actor", config.target_rate),
-        ("averaged_actor", "actor", config.actor_average_rate),
+        ("averaged_actor", "actor", average_rate),
     )
     for copy, source, rate in copies:
         if (slow := getattr(networks, copy)) is not None and rate is not None:
@@ -130,7 +133,7 @@ def update(algorithm: Algorithm, config: Hyperparameters, state: State, batch: B
         change, optimizers[part] = optimizer(config, part).update(gradient, state.optimizers[part], parameters)
         changed = eqx.apply_updates(getattr(networks, part), change)
         networks = eqx.tree_at(lambda tree, part=part: getattr(tree, part), networks, changed)
-    networks = move_targets(networks, config)
+    networks = move_targets(networks, config, state.step + 1)
     halted = state.halted | ~all_finite((found, metrics))
     moved = State(networks, optimizers, next_key, state.step + 1, halted)
     kept = eqx.tree_at(lambda tree: tree.halted, state, halted)

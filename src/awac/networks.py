@@ -177,7 +177,7 @@ def lower_q(
     return jnp.min(critic(observations, actions), axis=0)
 
 
-def polyak(target: Any, source: Any, rate: float) -> Any:
+def polyak(target: Any, source: Any, rate: float | Float[Array, ""]) -> Any:
     """Moves each parameter of `target` by the fraction `rate` towards `source`."""  # tau
     return jax.tree.map(lambda old, new: old + rate * (new - old), target, source)
 
