@@ -168,15 +168,20 @@ def test_policy_without_jax_acts_as_the_learner(name):
 
 
 def test_the_average_of_the_policy_acts_and_does_not_learn():
-    plain, averaged = learner(), learner(actor_average_rate=0.01)
-    for made in (plain, averaged):
-        made.update(3, SAMPLING)
-    state = averaged.state()
-    average = {name: array for name, array in state.items() if ".averaged_actor" in name}
-    actor = {name: state[name.replace(".averaged_actor", ".actor")] for name in average}
-    assert average
-    assert all(np.array_equal(actor[name], plain.state()[name.replace(".averaged_actor", ".actor")]) for name in actor)
+    """A plain mean of what the policy was after each update, then an exponential one; nothing else is changed by it."""
+    plain, averaged = learner(), learner(actor_average_rate=0.4)
+    mean, name = None, ".averaged_actor"
+    for step in range(1, 5):
+        for made in (plain, averaged):
+            made.update(1, SAMPLING)
+        states, reference = averaged.state(), plain.state()
+        actor = {key: states[key.replace(name, ".actor")] for key in states if name in key}
+        assert actor
+        assert all(np.array_equal(actor[key], reference[key.replace(name, ".actor")]) for key in actor)
+        rate = max(0.4, 1 / step)
+        mean = {key: actor[key] if mean is None else mean[key] + rate * (actor[key] - mean[key]) for key in actor}
+        for key in actor:
+            np.testing.assert_allclose(states[key], mean[key], rtol=1e-5, atol=1e-7)
     observations = data(5).observations
-    start = learner().act(observations, deterministic=True)
-    moved = [np.abs(made.act(observations, deterministic=True) - start).max() for made in (plain, averaged)]
-    assert 0 < moved[1] < 0.1 * moved[0]
+    acts = [made.act(observations, deterministic=True) for made in (plain, averaged)]
+    assert np.abs(acts[0] - acts[1]).max() > 0
