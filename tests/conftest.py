@@ -5,6 +5,7 @@ truth fails. Implicit rank promotion is an error: it is how a critic's (n, 1) mi
 """
 
 import jax
+import pytest
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
@@ -18,3 +19,11 @@ settings.register_profile(
     "awac", deadline=None, max_examples=30, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("awac")
+
+
+@pytest.fixture(scope="module")
+def quick_compilation():
+    """Compiles fast rather than well: for tests of what is computed, where compiling is most of their time."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)

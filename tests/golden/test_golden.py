@@ -5,6 +5,8 @@ import pytest
 from awac.algorithms import ALGORITHMS
 from tests.golden.traces import FOLDER, TRACES, differences, read, run
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 @pytest.mark.parametrize("name", TRACES)
 def test_trace(name):
@@ -16,15 +18,8 @@ def test_every_method_has_a_trace_and_every_trace_a_method():
     assert {path.stem for path in FOLDER.glob("*.json")} == set(TRACES)
 
 
-@pytest.mark.parametrize(
-    ("name", "change"),
-    [
-        ("bc", {"actor_weight_decay": 2e-4}),
-        ("awac", {"temperature": 0.301}),
-    ],
-)
-def test_a_small_change_is_noticed(name, change):
-    assert differences(run(name, **change), read(name)) != []
+def test_a_change_of_a_third_of_a_percent_is_noticed():
+    assert differences(run("awac", temperature=0.301), read("awac")) != []
 
 
 def test_differences_are_relative_to_the_trace():

@@ -11,6 +11,8 @@ from hypothesis.extra.numpy import arrays
 from awac.distributions import BOUNDARY, Gaussian, TanhGaussian
 from tests.oracle import paper
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 SHAPE = (5, 3)
 
 

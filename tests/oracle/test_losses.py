@@ -10,6 +10,8 @@ from awac.algorithms import ALGORITHMS
 from tests.oracle import losses, paper
 from tests.oracle.setting import HIDDEN, SIZES, cast, make_batch, noise, scrambled
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 MODES = {
     "awac": {
         "paper": {},

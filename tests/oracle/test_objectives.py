@@ -11,6 +11,8 @@ from hypothesis.extra.numpy import arrays
 from awac import objectives
 from tests.oracle import paper
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 BATCH, SAMPLES, MEMBERS, ACTION = 7, 4, 3, 2
 TOLERANCE = {"rtol": 2e-5, "atol": 1e-5}
 

@@ -11,6 +11,8 @@ from hypothesis.extra.numpy import arrays
 from awac.objectives import TEMPERATURE_CEILING, bounded_temperature, weight_divergence
 from tests.oracle import paper
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 BATCH, FLOOR = 64, 1e-3
 bounds = st.sampled_from([0.05, 0.5, 2.0])  # compiled in
 compiled = jax.jit(bounded_temperature, static_argnums=(1, 2))

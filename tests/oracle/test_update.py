@@ -14,6 +14,8 @@ from awac.networks import Networks, polyak
 from tests.oracle import paper
 from tests.oracle.setting import HIDDEN, SIZES, cast, make_batch, scrambled
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 RATES = {"actor_learning_rate": 0.01, "critic_learning_rate": 0.05, "dual_learning_rate": 0.02, "target_rate": 0.1}
 STEPS = 3
 

@@ -16,6 +16,8 @@ from awac.data.buffer import bytes_needed, create, insert, mix_of, sample, to_de
 from awac.errors import ConfigError
 from awac.networks import Sizes
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 CAPACITY, SIZES, DISCOUNT = 8, Sizes(observation=2, action=1), 0.9
 DRAW = 64
 chunk_lengths = st.sampled_from([1, 3, 8])  # each length is compiled once
@@ -116,7 +118,7 @@ MIXES = [
 ]
 
 
-@pytest.mark.parametrize("size", [1, 3, 10, 33])
+@pytest.mark.parametrize("size", [3, 10])
 @pytest.mark.parametrize("shares", MIXES)
 def test_any_ratio_of_any_mix(shares, size):
     """Each share to within one transition, never more or less than the batch, the rest from what is not named."""

@@ -7,6 +7,8 @@ import pytest
 
 from awac.distributions import Gaussian, TanhGaussian
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 KEY = jax.random.PRNGKey(0)
 MEAN = jnp.array([[0.5, -0.3], [0.0, 2.0], [-1.0, 0.1]])
 LOG_STD = jnp.array([[-1.0, 0.0], [-3.0, -0.5], [-2.0, -6.0]])

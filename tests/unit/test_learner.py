@@ -17,6 +17,8 @@ from awac.networks import Sizes
 from awac.runtime import Card
 from awac.scaling import Scaling
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 SIZES = Sizes(observation=3, action=2)
 SMALL = {"actor_hidden": (8, 8), "critic_hidden": (8, 8)}
 SAMPLING = Sampling(batch_size=16)
