@@ -23,7 +23,12 @@ settings.load_profile("awac")
 
 @pytest.fixture(scope="module")
 def quick_compilation():
-    """Compiles fast rather than well: for tests of what is computed, where compiling is most of their time."""
+    """Compiles fast rather than well: for tests of what is computed, where compiling is most of their time.
+
+    Programs compiled so round otherwise in the last digit, and JAX keeps them: they are forgotten at the end, or a test
+    that compares bits with another process would meet them.
+    """
     jax.config.update("jax_disable_most_optimizations", True)
     yield
     jax.config.update("jax_disable_most_optimizations", False)
+    jax.clear_caches()

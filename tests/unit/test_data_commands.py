@@ -131,14 +131,14 @@ def test_clone_is_the_papers_protocol(tmp_path, monkeypatch):
             assert not deterministic
             return optimal_action(observations)
 
-    def clone_policy(dataset, env_id, steps, seed):
-        asked.append((len(dataset), env_id, steps, seed))
+    def clone_policy(dataset, env_id, steps, seed, env_options):
+        asked.append((len(dataset), env_id, steps, seed, dict(env_options)))
         return Learner()
 
     monkeypatch.setattr("awac.clone.clone_policy", clone_policy)
     arguments = ("clone", tmp_path / "data", "--env", ENV, "--to", tmp_path / "clone", "--episodes", 4, "--steps", 10)
     assert run(*arguments) == 0
-    assert asked == [(150, ENV, 10, 0)]
+    assert asked == [(150, ENV, 10, 0, {})]
     made = load([str(tmp_path / "clone")])
     assert len(made.episodes) == 4
     assert {episode.provenance for episode in made.episodes} == {Provenance.ROLLOUT}
