@@ -24,7 +24,7 @@ from awac.scaling import Scaling
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 SIZES, CAPACITY, SAMPLING = Sizes(observation=3, action=2), 40, Sampling(batch_size=8)
-SMALL = {"actor_hidden": (8, 8), "critic_hidden": (8, 8)}
+SMALL = {"actor_hidden": (8,), "critic_hidden": (8,)}
 MARK = 1e3  # a reward that only the poisoned losses react to
 
 

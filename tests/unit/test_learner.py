@@ -20,7 +20,7 @@ from awac.scaling import Scaling
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 SIZES = Sizes(observation=3, action=2)
-SMALL = {"actor_hidden": (8, 8), "critic_hidden": (8, 8)}
+SMALL = {"actor_hidden": (8,), "critic_hidden": (8,)}
 SAMPLING = Sampling(batch_size=16)
 SCALING = Scaling([1.0, -2.0, 0.0], [2.0, 0.5, 1.0], [-3.0, 0.0], [3.0, 10.0])
 
