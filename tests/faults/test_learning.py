@@ -20,6 +20,7 @@ from awac.learner import Learner, Sampling
 from awac.networks import Sizes, lower_q
 from awac.objectives import advantage_weight
 from awac.scaling import Scaling
+from awac.training import parse, train
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -202,3 +203,28 @@ def test_gradients_of_huge_advantages(changes, sign):
     for number in jax.tree.leaves((loss, metrics, gradient)):
         assert np.all(np.isfinite(number))
     assert 0 <= metrics["weight_effective_sample_size"] <= 1 + 1e-6
+
+
+def test_a_run_that_diverges_leaves_what_shows_it_again(tmp_path, monkeypatch):
+    """Exit code 6, the last checkpoint as it was, and a folder from which the failing update can be run again."""
+    insert, calls = Learner.insert, iter(range(100))
+
+    def poisoned(learner, batch):
+        bad = next(calls) >= 3
+        insert(learner, batch._replace(observations=np.full_like(batch.observations, np.nan)) if bad else batch)
+
+    folder = tmp_path / "run"
+    options = f"""--algorithm bc --env awac/PointMass-v0 --folder {folder} --offline-steps 0 --online-steps 200
+    --interval 10 --batch-size 16 --buffer-capacity 50 --evaluation-interval 100 --evaluation-episodes 1
+    --log-interval 10 --checkpoint-interval 10 --actor-hidden 8""".split()
+    with monkeypatch.context() as patch:
+        patch.setattr(Learner, "insert", poisoned)
+        with pytest.raises(DivergedError, match="the state and the batch are in") as raised:
+            train(parse(options))
+    assert raised.value.exit_code == 6
+    parts = checkpoint.load(folder / "diverged").parts
+    assert np.isnan(parts["batch"]["observations"]).any()
+    assert all(np.all(np.isfinite(array)) for array in parts["learner"].values())
+    step = next(array for name, array in parts["learner"].items() if name.endswith(".step"))
+    assert f"update {int(step) + 1} is not finite" in str(raised.value)
+    assert checkpoint.load(folder / "checkpoints").step >= 30, "the checkpoints before the fault are still there"
