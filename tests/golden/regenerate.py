@@ -1,6 +1,6 @@
-"""Writes the golden traces that have changed: `python -m tests.golden.regenerate` (see docs/architecture.md).
+"""Writes the golden traces that have changed: `python -m tests.golden.regenerate` (see CONTRIBUTING.md).
 
-Each printed line belongs into CHANGELOG.md, with the reason for the change; a law test asks for it.
+Each printed line belongs in CHANGELOG.md, with the reason for the change; a law test asks for it.
 """
 
 import hashlib
