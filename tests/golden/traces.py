@@ -28,7 +28,7 @@ TOLERANCE = 1e-3  # another processor sums in another order; another equation is
 
 # trace -> algorithm, settings
 TRACES = {name: (name, {}) for name in ALGORITHMS} | {
-    "awac_authors": ("awac", {"weighting": "softmax", "value": "mean_action", "advantage_clip": 0.5}),
+    "awac_authors": ("awac", {"weighting": "softmax", "value": "mean_action", "advantage_clip": 0.05}),
     "awac_divergence": ("awac", {"divergence_bound": 0.5, "temperature": 1e-3, "critic_norm": True}),
 }
 
