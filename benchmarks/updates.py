@@ -47,7 +47,9 @@ def update_on_one_batch(config: Config, state: State, batch: Batch) -> tuple[Sta
     """What the learner's compiled program does, less the sampling."""
 
     def step(state: State, _: None) -> tuple[State, Metrics]:
-        return update(AWAC, config, state, batch)
+        # behind the barrier the batch is new in every iteration, as it is to the learner; else the compiler takes what
+        # depends on it alone out of the loop, and no longer sees which forward passes the two losses share
+        return update(AWAC, config, state, jax.lax.optimization_barrier(batch))
 
     state, metrics = jax.lax.scan(step, state, None, length=UPDATES)
     # the metrics are used, as by the learner: what nobody reads would not be computed
