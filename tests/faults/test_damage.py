@@ -6,29 +6,11 @@ import re
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from awac import archive, checkpoint
 from awac.errors import CheckpointError
-
-PARTS = ("actor", "buffer", "critic")
-
-
-def parts_of(value: int, size: int = 100) -> checkpoint.Parts:
-    return {name: {"array": np.full(size, value, np.float32)} for name in PARTS}
-
-
-def value_of(loaded: checkpoint.Checkpoint) -> int:
-    """The one value that all arrays hold; fails on a mix."""
-    values = np.unique(np.concatenate([loaded.parts[name]["array"] for name in PARTS]))
-    assert values.shape == (1,), "a mix of two saves"
-    assert loaded.meta == {"value": int(values[0])}
-    return int(values[0])
-
-
-def save(root: Path, step: int) -> Path:
-    return checkpoint.save(root, step, parts_of(step), {"value": step})
+from tests.faults.saves import PARTS, save, value_of
 
 
 @pytest.mark.parametrize("name", [*(f"{part}.safetensors" for part in PARTS), "manifest.json"])

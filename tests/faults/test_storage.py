@@ -14,6 +14,7 @@ from awac.errors import StorageError
 from awac.journal import Journal
 from awac.metrics import MetricsWriter, read_metrics
 from awac.saver import Saver
+from tests.faults.saves import PARTS, parts_of, save, value_of
 
 CHANGING = {
     "open",
@@ -24,7 +25,6 @@ CHANGING = {
     "replace",
     "ftruncate",
 }  # calls that may fail, or must be ordered
-PARTS = ("actor", "buffer", "critic")
 
 
 class RecordedDisk:
@@ -50,22 +50,6 @@ class RecordedDisk:
             return original(target, *arguments, **options)
 
         return call
-
-
-def parts_of(value: int, size: int = 100) -> checkpoint.Parts:
-    return {name: {"array": np.full(size, value, np.float32)} for name in PARTS}
-
-
-def value_of(loaded: checkpoint.Checkpoint) -> int:
-    """The one value that all arrays hold; fails on a mix."""
-    values = np.unique(np.concatenate([loaded.parts[name]["array"] for name in PARTS]))
-    assert values.shape == (1,), "a mix of two saves"
-    assert loaded.meta == {"value": int(values[0])}
-    return int(values[0])
-
-
-def save(root: Path, step: int) -> Path:
-    return checkpoint.save(root, step, parts_of(step), {"value": step})
 
 
 def calls_of(action, monkeypatch) -> list[tuple[str, str]]:
