@@ -4,8 +4,8 @@ A policy is a function `act(observations float32 (n, O)) -> actions float32 (n, 
 with memory (correlated noise) may offer `reset(row)`, called when row `row` of its input begins a new episode.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import astuple, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import astuple, dataclass, fields
 from typing import Any
 
 import gymnasium
@@ -132,7 +132,7 @@ class Collector:
         state = {
             "counters": np.array([*counters, self._unseeded], np.int64),
             "running": self._running.to_array(),
-            "finished": np.array([record_to_numbers(record) for record in self._finished], np.float64).reshape(-1, 6),
+            "finished": records_to_array(self._finished),
         }
         if self._observation is not None:
             state["observation"] = self._observation
@@ -148,7 +148,7 @@ class Collector:
         self.budget = FaultBudget(*budget)
         self._cut, self._unseeded = bool(cut), bool(unseeded)
         self._running = _Running.from_array(state["running"])
-        self._finished = [record_from_numbers(row) for row in state["finished"]]
+        self._finished = records_from_array(state["finished"])
         self._observation = state.get("observation")
         captured = {name.removeprefix("env/"): values for name, values in state.items() if name.startswith("env/")}
         if captured:
@@ -263,12 +263,19 @@ def size_of(space: gymnasium.Space[Any]) -> int:
     return shape[0]
 
 
-def record_to_numbers(record: EpisodeRecord) -> list[float]:
-    """A record as six numbers, NaN for what is not known, to be stored as a row."""
-    return [np.nan if value is None else float(value) for value in astuple(record)]
+def records_to_array(records: Iterable[EpisodeRecord]) -> Array:
+    """Records as float64 (n, field), NaN for what is not known, to be stored."""
+    rows = [[np.nan if value is None else float(value) for value in astuple(record)] for record in records]
+    return np.array(rows, np.float64).reshape(-1, len(fields(EpisodeRecord)))
 
 
-def record_from_numbers(row: Array) -> EpisodeRecord:
-    """The inverse of `record_to_numbers`."""
-    any_, final = (None if np.isnan(value) else bool(value) for value in row[2:4])
-    return EpisodeRecord(float(row[0]), int(row[1]), any_, final, int(row[4]), bool(row[5]))
+def records_from_array(rows: Array) -> list[EpisodeRecord]:
+    """The inverse of `records_to_array`."""
+
+    def known(value: float) -> bool | None:
+        return None if np.isnan(value) else bool(value)
+
+    return [
+        EpisodeRecord(float(return_), int(length), known(any_), known(final), int(steps), bool(terminated))
+        for return_, length, any_, final, steps, terminated in rows
+    ]

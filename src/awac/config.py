@@ -5,10 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar, cast
 
+import numpy as np
+
 from awac.algorithms import ALGORITHMS
 from awac.errors import ConfigError
 from awac.hyperparameters import Hyperparameters
 
+STREAMS = ("environment", "evaluation", "exploration")  # independent seeds, all from the experiment's one
 H = TypeVar("H", bound=Hyperparameters)
 
 
@@ -88,6 +91,11 @@ class Experiment(Generic[H]):
         updates = self.updates_per_step * self.interval
         if updates != round(updates):
             raise ConfigError(f"updates_per_step={self.updates_per_step} is no whole number per {self.interval} steps")
+
+
+def seed_of(experiment: Experiment[Any], stream: str) -> int:
+    """The seed of one of the run's independent sources of chance."""
+    return int(np.random.SeedSequence([experiment.seed, STREAMS.index(stream)]).generate_state(1)[0])
 
 
 def to_json(experiment: Experiment[Any]) -> dict[str, Any]:

@@ -11,10 +11,9 @@ from typing import Any
 from rich.console import Console
 
 from awac import storage
-from awac.batch import Provenance
 from awac.clone import clone_policy, noisy
-from awac.config import Experiment, defaults
-from awac.data.dataset import Dataset
+from awac.config import Experiment, defaults, seed_of
+from awac.data.generate import Collection, collect
 from awac.data.sources import load
 from awac.data.writer import write
 from awac.display import Display, table
@@ -22,9 +21,7 @@ from awac.envs import make
 from awac.evaluate import evaluate
 from awac.metrics import read_metrics
 from awac.report import learning_curve
-from awac.rollout import play
 from awac.runtime import Policy
-from awac.session import seed_of
 from awac.training import Result, resume, train
 from awac.video import RendererUnavailable, record
 
@@ -62,9 +59,8 @@ def command(options: DemoOptions) -> int:
     console = Console()
     started = time.monotonic()
     experiment = experiment_of(options)
-    clone = options.folder.with_name(options.folder.name + "-clone")
     with Display("clone", console) as display:
-        cloned = clone_rollouts(options, experiment, clone, display)
+        cloned = clone_rollouts(options, experiment, display)
     result = run(experiment, options.folder, console)
     if result.exit_code:
         console.print(f"Interrupted. Go on with: awac demo --folder {options.folder}")
@@ -75,12 +71,16 @@ def command(options: DemoOptions) -> int:
     return 0
 
 
+def clone_folder(options: DemoOptions) -> Path:
+    """Where the roll-outs of the clone are: beside the run, whose folder must be its own."""
+    return options.folder.with_name(options.folder.name + "-clone")
+
+
 def experiment_of(options: DemoOptions) -> Experiment[Any]:
     """The preset `plus` on the pen, at the demonstration's budget."""
-    clone = options.folder.with_name(options.folder.name + "-clone")
     return replace(
         defaults("awac", "plus", ENV),
-        data=(DEMONSTRATIONS, str(clone)),
+        data=(DEMONSTRATIONS, str(clone_folder(options))),
         folder=str(options.folder),
         seed=options.seed,
         offline_steps=options.offline_steps,
@@ -93,7 +93,7 @@ def experiment_of(options: DemoOptions) -> Experiment[Any]:
     )
 
 
-def clone_rollouts(options: DemoOptions, experiment: Experiment[Any], folder: Path, display: Display) -> float:
+def clone_rollouts(options: DemoOptions, experiment: Experiment[Any], display: Display) -> float:
     """Clones the demonstrations, evaluates the clone, and writes its stochastic roll-outs; returns its success."""
     demonstrations = load([DEMONSTRATIONS])
     hidden = experiment.hyperparameters.actor_hidden
@@ -106,14 +106,9 @@ def clone_rollouts(options: DemoOptions, experiment: Experiment[Any], folder: Pa
     evaluation = evaluate(partial(make, ENV), mean, experiment.evaluation_episodes, seed_of(experiment, "evaluation"))
     success = evaluation.metrics()[SUCCESS]
     display.message(f"clone of {len(demonstrations.episodes)} demonstrations: success {success:.0%}")
-    envs = [make(ENV) for _ in range(10)]
-    episodes = play(
-        envs, noisy(learner), options.clone_episodes, seed_of(experiment, "exploration"), Provenance.ROLLOUT
-    )
-    for env in envs:
-        env.close()
-    metadata = {"description": "stochastic roll-outs of a clone of bundled:pen", "seed": experiment.seed}
-    write(Dataset(tuple(episodes), "clone", metadata), folder, env_id=ENV, overwrite=True)
+    recipe = {"command": "awac demo", "clone_of": DEMONSTRATIONS, "seed": options.seed}
+    rollouts = Collection(ENV, options.clone_episodes, seed_of(experiment, "exploration"), recipe=recipe)
+    folder = write(collect(noisy(learner), rollouts), clone_folder(options), env_id=ENV, overwrite=True)
     display.message(f"{options.clone_episodes} roll-outs of the clone: {folder}")
     return success
 

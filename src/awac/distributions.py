@@ -6,8 +6,6 @@
 Shapes: `mean` and `log_std` are `(*batch, action)`; log-probabilities are `(*batch,)`, summed over the action axis.
 """
 
-from typing import Protocol
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -15,22 +13,6 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 LOG_TWO_PI = 1.8378770664093453  # log(2 pi)
 BOUNDARY = 1e-6  # a tanh-squashed action is read as at most 1 - BOUNDARY: the density at exactly 1 is not defined
-
-
-class Distribution(Protocol):
-    """What an actor returns for a batch of observations."""
-
-    def mode(self) -> Float[Array, "*batch action"]:
-        """The action that evaluation takes."""
-        ...
-
-    def sample(self, key: PRNGKeyArray, count: tuple[int, ...] = ()) -> Float[Array, "..."]:
-        """Reparametrised samples, `(*count, *batch, action)`."""
-        ...
-
-    def log_prob(self, actions: Float[Array, "*batch action"]) -> Float[Array, "*batch"]:
-        """Log-density of `actions`."""
-        ...
 
 
 def normal_log_prob(

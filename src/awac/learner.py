@@ -93,8 +93,7 @@ class Learner:
             next_observations=self.scaling.normalize(batch.next_observations),
             actions=np.clip(self.scaling.to_unit(batch.actions), -1.0, 1.0),
         )
-        capacity = self._buffer.data.rewards.shape[0]
-        self._buffer = insert(self._buffer, to_device(Batch(*(array[-capacity:] for array in scaled))))
+        self._buffer = insert(self._buffer, to_device(scaled))
 
     def truncate_newest(self) -> None:
         """Marks the newest transition as the last of its episode: a fault, or a restart, cut it there."""

@@ -2,10 +2,12 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from awac.collect import EpisodeRecord
+from awac.metrics import read_metrics
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,12 @@ def rollout_metrics(records: Collection[EpisodeRecord]) -> dict[str, float]:
     known = [record.success_final for record in records if record.success_final is not None]
     rate = {"rollout/success_rate": float(np.mean(known))} if known else {}
     return {name: float(value) for name, value in means.items()} | rate
+
+
+def last_evaluation(folder: Path) -> dict[str, float]:
+    """What the newest evaluation of a run showed, by tag; nothing before the first."""
+    evaluations = [line for line in read_metrics(folder) if "eval/mean_reward" in line]
+    return {tag: value for line in evaluations[-1:] for tag, value in line.items() if tag.startswith("eval/")}
 
 
 def regret_of(metrics: Mapping[str, float]) -> float | None:

@@ -7,7 +7,7 @@ runs/pen/
   checkpoints/          see `awac.checkpoint`
   journal/              see `awac.journal`
   experience/           the run's online episodes as a dataset
-  figures/  policy/
+  figures/  policy/  summary.json
   run.lock
 """
 
@@ -163,6 +163,11 @@ class RunFolder:
     def figures(self) -> Path:
         """The folder of figures and films; made by who writes it."""
         return self.path / "figures"
+
+    @property
+    def summary(self) -> Path:
+        """The file of what the run came to; made by who writes it."""
+        return self.path / "summary.json"
 
     @property
     def policy(self) -> Path:

@@ -14,8 +14,8 @@ import numpy as np
 from awac import checkpoint, storage
 from awac.algorithms import ALGORITHMS
 from awac.batch import Batch, Provenance
-from awac.collect import Act, Collector, EpisodeRecord, action_bounds, record_from_numbers, record_to_numbers, size_of
-from awac.config import Experiment
+from awac.collect import Act, Collector, EpisodeRecord, action_bounds, records_from_array, records_to_array, size_of
+from awac.config import Experiment, seed_of
 from awac.data.buffer import mix_of
 from awac.data.dataset import Dataset
 from awac.data.sources import load
@@ -41,9 +41,7 @@ from awac.video import RendererUnavailable, record
 logger = logging.getLogger(__name__)
 
 RECENT = 20  # finished episodes over which `rollout/` metrics are averaged
-RECORD_SIZE = 6  # numbers of an episode record
 COLLAPSED = 0.02  # effective share of a batch below which a few transitions decide everything
-STREAMS = ("environment", "evaluation", "exploration")  # independent seeds, all from the experiment's one
 
 
 def load_data(experiment: Experiment[Any], env: Guard) -> Dataset:
@@ -52,18 +50,13 @@ def load_data(experiment: Experiment[Any], env: Guard) -> Dataset:
     return load(experiment.data, download=experiment.download, spaces=spaces)
 
 
-def scaling_for(experiment: Experiment[Any], env: Guard, data: Dataset | None) -> Scaling:
+def scaling_for(experiment: Experiment[Any], env: Guard, prior: Batch | None) -> Scaling:
     """Action bounds of the environment; observations as they are, or by the prior data's mean and deviation."""
     if not experiment.normalize_observations:
         return Scaling.of_space(size_of(env.observation_space), env.action_space)
-    if data is None:
+    if prior is None:
         raise ConfigError("normalize_observations needs data; give --data")
-    return Scaling.of_data(data.transitions().observations, *action_bounds(env))
-
-
-def seed_of(experiment: Experiment[Any], stream: str) -> int:
-    """The seed of one of the run's independent sources of chance."""
-    return int(np.random.SeedSequence([experiment.seed, STREAMS.index(stream)]).generate_state(1)[0])
+    return Scaling.of_data(prior.observations, *action_bounds(env))
 
 
 class Session:
@@ -75,14 +68,16 @@ class Session:
         if experiment.offline_steps and not experiment.data:
             raise ConfigError(f"offline_steps={experiment.offline_steps} needs data; give --data, or --offline-steps 0")
         self.env = self.make_env()
-        self.data = load_data(experiment, self.env) if experiment.data else None
-        scaling = scaling_for(experiment, self.env, self.data)
+        data = load_data(experiment, self.env) if experiment.data else None
+        prior = None if data is None else data.transitions()
+        scaling = scaling_for(experiment, self.env, prior)
+        self.mix = mix_of(dict(experiment.mix))
         algorithm = ALGORITHMS[experiment.algorithm]
         self.learner = Learner(
             algorithm, experiment.hyperparameters, scaling, experiment.seed, experiment.buffer_capacity
         )
-        if self.data is not None:
-            self.learner.insert(self.data.transitions())
+        if prior is not None:
+            self.learner.insert(prior)
         self.collector = Collector(self.env, Provenance.ONLINE, seed_of(experiment, "environment"))
         self.evaluator = Evaluator(self.make_env, experiment.evaluation_episodes, seed_of(experiment, "evaluation"))
         self.journal = Journal(folder.journal)
@@ -107,6 +102,13 @@ class Session:
     def phase(self) -> str:
         """`offline` until the first environment step, then `online`."""
         return "online" if self.progress.online else "offline"
+
+    @property
+    def phase_steps(self) -> tuple[int, int]:
+        """Steps done of the present phase, and its length."""
+        if self.phase == "offline":
+            return self.progress.offline, self.experiment.offline_steps
+        return self.progress.online, self.experiment.online_steps
 
     @property
     def step(self) -> int:
@@ -144,7 +146,7 @@ class Session:
 
     def sampling(self, batch_size: int) -> Sampling:
         """How online batches are drawn."""
-        return Sampling(batch_size, mix_of(dict(self.experiment.mix)), self.experiment.return_steps)
+        return Sampling(batch_size, self.mix, self.experiment.return_steps)
 
     def _collect(self, act: Act, steps: int) -> None:
         batch = self.collector.collect(act, steps)
@@ -197,18 +199,14 @@ class Session:
         self._show(self.metrics)
 
     def _show(self, values: Mapping[str, float]) -> None:
-        offline = self.phase == "offline"
-        done = self.progress.offline if offline else self.progress.online
-        total = self.experiment.offline_steps if offline else self.experiment.online_steps
-        self.display.update(self.phase, done, total, values)
+        self.display.update(self.phase, *self.phase_steps, values)
 
     def save(self, best: bool = False, last: bool = False) -> bool:
         """Saves a checkpoint from which the run goes on to the last bit."""
 
         def collect() -> tuple[dict[str, dict[str, np.ndarray]], dict[str, Any]]:
             parts = {"learner": self.learner.state(), "collector": self.collector.state()}
-            records = [record_to_numbers(record) for record in self.recent]
-            parts["recent"] = {"records": np.array(records, np.float64).reshape(-1, RECORD_SIZE)}
+            parts["recent"] = {"records": records_to_array(self.recent)}
             meta = {field.name: getattr(self.progress, field.name) for field in fields(Progress)}
             meta["best"] = None if meta["best"] == float("-inf") else meta["best"]
             return parts, {**meta, "journal": self.journal.commit(), "metrics": self.writer.position()}
@@ -217,9 +215,7 @@ class Session:
 
     def due(self, every: int) -> bool:
         """Whether a multiple of `every` steps of the phase, or its end, was reached just now."""
-        online = self.progress.online
-        done = online or self.progress.offline
-        total = self.experiment.online_steps if online else self.experiment.offline_steps
+        done, total = self.phase_steps
         return done % every == 0 or done == total
 
     def is_best(self, metrics: Mapping[str, float]) -> bool:
@@ -236,6 +232,11 @@ class Session:
         if (self.folder.path / METRICS).exists():
             self.writer = MetricsWriter.resume(self.folder.path, 0, self.step - 1, self._trackers())
 
+    @property
+    def summarized(self) -> bool:
+        """Whether nothing is left to do, also not the summary: such a run is left as it is."""
+        return self.finished and self.folder.summary.exists()
+
     def finish(self, metrics: Mapping[str, float]) -> None:
         """Writes what people take with them: the policy and a summary; of a finished run, its experience and a film."""
         self.learner.policy(self.card()).save(self.folder.policy)
@@ -244,7 +245,7 @@ class Session:
         if self.finished and self.experiment.video:
             self._film()
         summary = {"step": self.step, "finished": self.finished, **metrics}
-        storage.write_file(self.folder.path / "summary.json", json.dumps(summary, indent=2).encode() + b"\n")
+        storage.write_file(self.folder.summary, json.dumps(summary, indent=2).encode() + b"\n")
 
     def _write_experience(self) -> None:
         batch = self.journal.read()
@@ -271,7 +272,7 @@ class Session:
         self._replay(self.journal.read(count))
         self.learner.restore(saved.parts["learner"])
         self.collector.restore(saved.parts["collector"])
-        self.recent.extend(record_from_numbers(row) for row in saved.parts["recent"]["records"])
+        self.recent.extend(records_from_array(saved.parts["recent"]["records"]))
         checkpoint.discard_newer(saved)
         self.writer = MetricsWriter.resume(self.folder.path, position, self.step, self._trackers())
 

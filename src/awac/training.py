@@ -12,6 +12,7 @@ from awac.algorithms import ALGORITHMS
 from awac.config import PRESETS, Experiment, defaults, from_json, to_json
 from awac.display import Display
 from awac.errors import AwacError, ConfigError
+from awac.progress import last_evaluation
 from awac.run import RunFolder
 from awac.session import Session
 from awac.signals import StopRequest
@@ -82,6 +83,9 @@ def _loop(session: Session, saved: checkpoint.Checkpoint | None, stop: StopReque
         metrics = session.evaluate()
     else:
         session.restore(saved)
+        metrics = last_evaluation(session.folder.path)
+        if session.summarized:
+            return metrics
     while not session.finished and not stop.requested:
         session.advance()
         metrics = _records(session) or metrics
@@ -122,7 +126,7 @@ class _Choice:
 
 def parse(arguments: Sequence[str]) -> Experiment[Any]:
     """The experiment of a command line: algorithm, preset and environment choose the defaults of all other options."""
-    choice, _ = tyro.cli(_Choice, args=_known(arguments), return_unknown_args=True, add_help=False)
+    choice = tyro.cli(_Choice, args=_known(arguments), add_help=False)
     start = defaults(choice.algorithm, choice.preset, choice.env)
     return _complete(start, arguments, "awac train")
 

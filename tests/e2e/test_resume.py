@@ -115,6 +115,17 @@ def test_killed_twice_and_resumed_twice(
     assert outcome(folder) == uninterrupted["awac"]
 
 
+def test_a_finished_run_is_left_as_it_is(prior: str, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    result = train(parse(arguments("bc", prior, folder)))
+    (folder / "summary.json").write_text('{"kept": true}')  # whoever wrote more into it shall not lose it
+    before, saved = outcome(folder), checkpoint.steps(folder / "checkpoints")
+    assert resume(folder).metrics == result.metrics
+    assert outcome(folder) == before
+    assert checkpoint.steps(folder / "checkpoints") == saved
+    assert (folder / "summary.json").read_text() == '{"kept": true}'
+
+
 def test_seeds_decide(prior: str, tmp_path: Path, uninterrupted: dict[str, dict[str, bytes]]) -> None:
     train(parse([*arguments("awac", prior, tmp_path / "other"), "--seed", "1"]))
     assert outcome(tmp_path / "other")["policy"] != uninterrupted["awac"]["policy"]

@@ -85,8 +85,8 @@ def test_any_inserts_keep_the_newest_in_order(chunks):
 
 def test_prior_longer_than_the_buffer():
     prior = numbered(0, 3 * CAPACITY)
-    check(create(CAPACITY, SIZES, prior), Batch(*(array[-CAPACITY:] for array in prior)))
-    assert int(create(CAPACITY, SIZES, numbered(0, 0)).size) == 0
+    check(insert(create(CAPACITY, SIZES), prior), Batch(*(array[-CAPACITY:] for array in prior)))
+    assert int(insert(create(CAPACITY, SIZES), numbered(0, 0)).size) == 0
 
 
 draw = jax.jit(sample, static_argnums=(2, 3, 4, 5))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from awac.batch import Provenance, concatenate
-from awac.collect import Collector, EpisodeRecord, record_from_numbers, record_to_numbers
+from awac.collect import Collector, EpisodeRecord, records_from_array, records_to_array
 from awac.envs import Guard, make
 from awac.envs.guard import BadTransition
 from awac.errors import DivergedError
@@ -87,7 +87,8 @@ def test_records():
     assert collector.drain() == [record, record]
     assert collector.drain() == []
     unknown = EpisodeRecord(1.5, 3, None, None, 0, terminated=True)
-    assert [record_from_numbers(np.array(record_to_numbers(one))) for one in (record, unknown)] == [record, unknown]
+    assert records_from_array(records_to_array([record, unknown])) == [record, unknown]
+    assert records_from_array(records_to_array([])) == []
 
 
 def test_a_fault_inside_a_chunk_cuts_the_episode_there():

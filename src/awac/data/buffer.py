@@ -59,8 +59,8 @@ def bytes_needed(capacity: int, sizes: Sizes) -> int:
     return capacity * (4 * floats + 2 + 1 + 4 + 4 * PROVENANCES)
 
 
-def create(capacity: int, sizes: Sizes, prior: Batch | None = None) -> Buffer:
-    """A buffer filled with `prior` (NumPy, at most the last `capacity` of it).
+def create(capacity: int, sizes: Sizes) -> Buffer:
+    """An empty buffer.
 
     Raises:
         ConfigError: the buffer does not fit into the memory that is free.
@@ -80,16 +80,15 @@ def create(capacity: int, sizes: Sizes, prior: Batch | None = None) -> Buffer:
     )
     members = jnp.zeros((PROVENANCES, capacity), dtype=jnp.int32)
     none = jnp.zeros(PROVENANCES, dtype=jnp.int32)
-    buffer = Buffer(empty, jnp.int32(0), jnp.int32(0), members, none, jnp.zeros_like(none))
-    if prior is None or prior.size == 0:
-        return buffer
-    return insert(buffer, Batch(*(array[-capacity:] for array in prior)))
+    return Buffer(empty, jnp.int32(0), jnp.int32(0), members, none, jnp.zeros_like(none))
 
 
 @partial(jax.jit, donate_argnums=0)
 def insert(buffer: Buffer, batch: Batch) -> Buffer:
-    """Appends transitions, in time order, overwriting the oldest. `batch` is at most as long as the capacity."""
-    capacity, count = buffer.data.rewards.shape[0], batch.rewards.shape[0]
+    """Appends transitions, in time order, overwriting the oldest; of more than the capacity, the last are stored."""
+    capacity = buffer.data.rewards.shape[0]
+    batch = Batch(*(array[-capacity:] for array in batch))
+    count = batch.rewards.shape[0]
     positions = (buffer.position + jnp.arange(count)) % capacity
     # what is overwritten leaves the front of its queue
     overwritten = jnp.arange(count) >= capacity - buffer.size
