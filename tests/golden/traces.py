@@ -9,7 +9,7 @@ import numpy as np
 from awac.algorithm import State, initialize
 from awac.algorithms import ALGORITHMS
 from awac.batch import Batch
-from awac.data.buffer import create
+from awac.data.buffer import create, insert
 from awac.learner import Sampling, run_updates
 from awac.networks import Sizes
 
@@ -59,7 +59,7 @@ def run(name: str, **changes: object) -> dict[str, list[float]]:
     algorithm = ALGORITHMS[owner]
     config = algorithm.config(**{**LIVELY, **settings, **changes})
     state: State = initialize(algorithm, config, SIZES, jax.random.PRNGKey(7))
-    buffer = create(TRANSITIONS, SIZES, data())
+    buffer = insert(create(TRANSITIONS, SIZES), data())
     sampling = Sampling(batch_size=32, mix=((3, 0.5),), return_steps=2)
     found: dict[str, list[float]] = {}
     for _ in range(CALLS):

@@ -7,7 +7,7 @@ import pytest
 
 from awac.algorithm import initialize
 from awac.algorithms import ALGORITHMS
-from awac.data.buffer import create
+from awac.data.buffer import create, insert
 from awac.learner import Sampling, choose, run_updates
 from awac.networks import Sizes
 from tests.probes.processes import BOTH, DISCOUNT, HIGH, LOW, PROCESSES
@@ -58,7 +58,7 @@ def learn(name, process, calls=1):
     config = algorithm.config(**SMALL, **changes)
     sizes = Sizes(observation=2, action=1)
     state = initialize(algorithm, config, sizes, jax.random.PRNGKey(0))
-    buffer = create(process.data.size, sizes, process.data)
+    buffer = insert(create(process.data.size, sizes), process.data)
     for _ in range(calls):
         state, _ = run_updates(algorithm, config, Sampling(batch_size=64), UPDATES, state, buffer)
     return algorithm, config, state.networks
