@@ -42,9 +42,9 @@ class DemoOptions:
     """Decides everything that is left to chance."""
     clone_updates: int = 8_000
     """Updates of the clone."""
-    clone_episodes: int = 200
-    """Roll-outs of the clone, prior data beside the demonstrations."""
-    offline_steps: int = 8_000
+    clone_episodes: int = 500
+    """Roll-outs of the clone, prior data beside the demonstrations; the paper's number."""
+    offline_steps: int = 12_000
     """Updates before the first step with the hand."""
     online_steps: int = 10_000
     """Steps with the hand."""
