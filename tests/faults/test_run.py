@@ -47,9 +47,8 @@ import os, sys, time
 from pathlib import Path
 from awac.run import RunFolder
 run = RunFolder.open(Path(sys.argv[1]))
-worker = os.fork()  # an environment's process, which a kill of the run leaves behind
-if worker:
-    print(worker, flush=True)
+if not os.fork():  # an environment's process, which a kill of the run leaves behind
+    print(os.getpid(), flush=True)  # by itself: its parent would say so before the fork has come to its end there
 time.sleep(60)
 """
 
