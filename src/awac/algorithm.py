@@ -9,6 +9,7 @@ on one batch and from the networks as they stood before the step, applies the op
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import equinox as eqx
@@ -20,13 +21,17 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, Scalar
 from awac.batch import Batch
 from awac.figure8 import Row
 from awac.hyperparameters import Hyperparameters
-from awac.networks import Networks, Sizes, polyak
+from awac.networks import Clock, GaussianActor, Networks, Sizes, polyak
+from awac.objectives import likelihood_loss
 
+DELAYED = ("actor", "dual")  # the parts that wait for `actor_period` updates of the critic
 PARTS = ("behavior", "critic", "actor", "dual")  # the order of the losses in the record; they do not see each other
 
 Metrics = dict[str, Scalar]
 Loss = Callable[[Any, Networks, Batch, Any, PRNGKeyArray], tuple[Scalar, Metrics]]
 Act = Callable[[Networks, Float[Array, "batch observation"], PRNGKeyArray, Any], Float[Array, "batch action"]]
+Returns = Callable[[Networks, Batch, Any], Float[Array, " n"]]
+Update = Callable[["Algorithm", Any, "State", Batch], tuple["State", Metrics]]
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,10 @@ class Algorithm:
     behavior: Loss | None = None
     dual: Loss | None = None
     act: Act | None = None  # where actions are not simply sampled from the actor
+    returns: Returns | None = None  # `batch.returns` for the whole buffer in time order, anew for each compiled call
+    initial_observations: bool = False  # whether batches carry `initial_observations`
+    on_policy: bool = False  # whether online batches begin with all that was collected since the last update
+    update: Update | None = None  # where a step is more than `update` below
 
 
 class State(eqx.Module):
@@ -51,6 +60,7 @@ class State(eqx.Module):
     optimizers: dict[str, optax.OptState]
     key: PRNGKeyArray
     step: Int[Array, ""]  # updates applied
+    online: Bool[Array, ""]  # whether the policy has begun to act
     halted: Bool[Array, ""]  # a loss or a gradient was not finite: this and all later updates are not applied
 
 
@@ -59,12 +69,27 @@ def optimizer(config: Hyperparameters, part: str) -> optax.GradientTransformatio
     rate: float = getattr(config, f"{part}_learning_rate")
     decay = config.actor_weight_decay if part == "actor" else 0.0
     coupled = [optax.add_decayed_weights(decay)] if decay else []
-    return optax.chain(*coupled, optax.adam(rate))
+    plain = config.momentum is not None and part in ("actor", "critic")
+    return optax.chain(*coupled, optax.sgd(rate, config.momentum) if plain else optax.adam(rate))
 
 
 def learning_parts(algorithm: Algorithm) -> dict[str, Loss]:
     """The losses that the method has, by part."""
     return {part: loss for part in PARTS if (loss := getattr(algorithm, part)) is not None}
+
+
+def cloning_first(loss: Loss) -> Loss:
+    """The actor's loss, preceded by `clone_steps` updates of behaviour cloning."""
+
+    def combined(
+        actor: Any, networks: Networks, batch: Batch, config: Hyperparameters, key: PRNGKeyArray
+    ) -> tuple[Scalar, Metrics]:
+        own, metrics = loss(actor, networks, batch, config, key)
+        cloning = likelihood_loss(actor(batch.observations).log_prob(batch.actions))
+        assert networks.clock is not None
+        return jnp.where(networks.clock.step < config.clone_steps, cloning, own), metrics
+
+    return combined
 
 
 def initialize(algorithm: Algorithm, config: Hyperparameters, sizes: Sizes, key: PRNGKeyArray) -> State:
@@ -79,20 +104,69 @@ def initialize(algorithm: Algorithm, config: Hyperparameters, sizes: Sizes, key:
     }
     # an array may stand in two places of a tree only if it is never donated: give every leaf its own memory
     networks = jax.tree.map(lambda leaf: jnp.array(leaf, copy=True) if eqx.is_array(leaf) else leaf, networks)
-    return State(networks, optimizers, state_key, jnp.int32(0), jnp.bool_(False))
+    return State(networks, optimizers, state_key, jnp.int32(0), jnp.bool_(False), jnp.bool_(False))
+
+
+def behavior_loss(
+    behavior: Any, networks: Networks, batch: Batch, config: Hyperparameters, key: PRNGKeyArray
+) -> tuple[Scalar, Metrics]:
+    """Maximum likelihood of the data's actions under a model that no other loss reads."""
+    del networks, config, key
+    return likelihood_loss(behavior(batch.observations).log_prob(batch.actions)), {}
+
+
+@cache
+def fitting_behavior(algorithm: Algorithm) -> Algorithm:
+    """The method with a model of the data's policy beside it, unless it has one: to see how well such a model fits."""
+    if algorithm.behavior is not None:
+        return algorithm
+
+    def networks(key: PRNGKeyArray, sizes: Sizes, config: Any) -> Networks:
+        model = GaussianActor(jax.random.fold_in(key, 0), sizes, config.actor_hidden, "dependent")
+        return replace(algorithm.networks(key, sizes, config), behavior=model)
+
+    return replace(algorithm, networks=networks, behavior=behavior_loss)
 
 
 def gradients(
-    losses: Mapping[str, Loss], networks: Networks, batch: Batch, config: Hyperparameters, key: PRNGKeyArray
+    losses: Mapping[str, Loss], networks: Networks, batch: Batch, config: Hyperparameters, keys: Mapping[str, Any]
 ) -> tuple[dict[str, Any], Metrics]:
     """The gradient of every loss at the same networks, and all their metrics under `train/`."""
     found: dict[str, Any] = {}
     metrics: Metrics = {}
-    for (part, loss), loss_key in zip(losses.items(), jax.random.split(key, len(losses)), strict=True):
+    for part, loss in losses.items():
         differentiate = eqx.filter_value_and_grad(loss, has_aux=True)
-        (value, details), found[part] = differentiate(getattr(networks, part), networks, batch, config, loss_key)
+        (value, details), found[part] = differentiate(getattr(networks, part), networks, batch, config, keys[part])
         metrics |= {f"{part}_loss": value, **details}
     return found, {f"train/{name}": value for name, value in metrics.items()}
+
+
+def step_parts(
+    losses: Mapping[str, Loss], state: State, batch: Batch, config: Hyperparameters, keys: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any], Metrics, Bool[Array, ""]]:
+    """One optimiser step on each loss: what learned, its optimisers, the metrics, and whether all was finite."""
+    seen = replace(state.networks, clock=Clock(state.step, state.online))
+    found, metrics = gradients(losses, seen, batch, config, keys)
+    parts, optimizers = {}, {}
+    for part, gradient in found.items():
+        parameters = eqx.filter(getattr(state.networks, part), eqx.is_inexact_array)
+        change, optimizers[part] = optimizer(config, part).update(gradient, state.optimizers[part], parameters)
+        parts[part] = eqx.apply_updates(getattr(state.networks, part), change)
+    return parts, optimizers, metrics, all_finite((found, metrics))
+
+
+def skip_parts(
+    step: Callable[[], tuple[dict[str, Any], dict[str, Any], Metrics, Bool[Array, ""]]], state: State, due: Any
+) -> tuple[dict[str, Any], dict[str, Any], Metrics, Bool[Array, ""]]:
+    """The same where `due`; elsewhere parts and optimisers as they are, and metrics of zero."""
+
+    def rest() -> tuple[dict[str, Any], dict[str, Any], Metrics, Bool[Array, ""]]:
+        parts, optimizers, metrics, _ = jax.eval_shape(step)
+        kept = {part: getattr(state.networks, part) for part in parts}
+        zeros = {name: jnp.zeros((), value.dtype) for name, value in metrics.items()}
+        return kept, {part: state.optimizers[part] for part in optimizers}, zeros, jnp.bool_(True)
+
+    return jax.lax.cond(due, step, rest)
 
 
 def move_targets(networks: Networks, config: Hyperparameters, step: Int[Array, ""]) -> Networks:
@@ -126,15 +200,25 @@ def update(algorithm: Algorithm, config: Hyperparameters, state: State, batch: B
     """
     next_key, loss_key = jax.random.split(state.key)
     losses = learning_parts(algorithm)
-    found, metrics = gradients(losses, state.networks, batch, config, loss_key)
-    networks, optimizers = state.networks, {}
-    for part, gradient in found.items():
-        parameters = eqx.filter(getattr(networks, part), eqx.is_inexact_array)
-        change, optimizers[part] = optimizer(config, part).update(gradient, state.optimizers[part], parameters)
-        changed = eqx.apply_updates(getattr(networks, part), change)
-        networks = eqx.tree_at(lambda tree, part=part: getattr(tree, part), networks, changed)
+    keys = dict(zip(losses, jax.random.split(loss_key, len(losses)), strict=True))
+    if config.clone_steps:
+        losses["actor"] = cloning_first(losses["actor"])
+    late = {part: loss for part, loss in losses.items() if part in DELAYED and config.actor_period > 1}
+    early = {part: loss for part, loss in losses.items() if part not in late}
+    parts, optimizers, metrics, finite = step_parts(early, state, batch, config, keys)
+    if late:
+        due = (state.step + 1) % config.actor_period == 0
+        step = skip_parts(lambda: step_parts(late, state, batch, config, keys), state, due)
+        parts, optimizers, metrics, finite = parts | step[0], optimizers | step[1], metrics | step[2], finite & step[3]
+    networks = replace(state.networks, **parts)
     networks = move_targets(networks, config, state.step + 1)
-    halted = state.halted | ~all_finite((found, metrics))
-    moved = State(networks, optimizers, next_key, state.step + 1, halted)
-    kept = eqx.tree_at(lambda tree: tree.halted, state, halted)
+    return applied(
+        state, State(networks, optimizers, next_key, state.step + 1, state.online, state.halted), metrics, finite
+    )
+
+
+def applied(state: State, moved: State, metrics: Metrics, finite: Bool[Array, ""]) -> tuple[State, Metrics]:
+    """`moved` where all was finite and nothing is halted, else the state as it was, halted."""
+    halted = state.halted | ~finite
+    moved, kept = replace(moved, halted=halted), replace(state, halted=halted)
     return jax.tree.map(lambda old, new: jnp.where(halted, old, new), kept, moved), metrics

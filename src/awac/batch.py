@@ -1,5 +1,6 @@
 """The one record that flows from data to loss."""
 
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -32,13 +33,27 @@ class Batch(NamedTuple):
     truncated: Array  # bool (n,)
     provenance: Array  # int8 (n,), a Provenance
     steps: Array  # int32 (n,), environment steps between the two observations; 1 unless n-step returns are asked for
+    # for methods that ask for them, in the learner alone
+    returns: Array = None  # float32 (n,), the return that followed, as the method defines it
+    initial_observations: Array = None  # float32 (n, observation), where episodes began, drawn for themselves
+
+    def stored(self) -> dict[str, Array]:
+        """The arrays of what happened, by name: what files keep."""
+        return {name: array for name, array in self._asdict().items() if name in STORED}
 
     @property
     def size(self) -> int:
         """The number of transitions; `len` of a named tuple is the number of its fields."""
         return len(self.rewards)
 
+    def map(self, function: Callable[[Array], Array]) -> "Batch":
+        """The same transitions with every array that is there changed by `function`."""
+        return Batch(*(None if array is None else function(array) for array in self))
+
+
+STORED = set(Batch._fields) - {"returns", "initial_observations"}
+
 
 def concatenate(batches: list[Batch]) -> Batch:
     """Joins NumPy batches along their first axis."""
-    return Batch(*(np.concatenate(arrays) for arrays in zip(*batches, strict=True)))
+    return Batch(*(None if arrays[0] is None else np.concatenate(arrays) for arrays in zip(*batches, strict=True)))

@@ -10,6 +10,7 @@ import numpy as np
 from awac.algorithms import ALGORITHMS
 from awac.errors import ConfigError
 from awac.hyperparameters import Hyperparameters
+from awac.presets import PRESETS, domain
 
 STREAMS = ("environment", "evaluation", "exploration")  # independent seeds, all from the experiment's one
 H = TypeVar("H", bound=Hyperparameters)
@@ -88,6 +89,9 @@ class Experiment(Generic[H]):
         for name in ("offline_steps", "online_steps", "evaluation_interval", "log_interval", "checkpoint_interval"):
             if getattr(self, name) % self.interval:
                 raise ConfigError(f"{name} is {getattr(self, name)}; allowed: multiples of interval={self.interval}")
+        period = self.hyperparameters.actor_period
+        if self.interval % period:
+            raise ConfigError(f"interval is {self.interval}; allowed: multiples of actor_period={period}")
         updates = self.updates_per_step * self.interval
         if updates != round(updates):
             raise ConfigError(f"updates_per_step={self.updates_per_step} is no whole number per {self.interval} steps")
@@ -126,63 +130,6 @@ def _filled(kind: Any, values: Mapping[str, Any]) -> Any:
 
 def _tuples(value: Any) -> Any:
     return tuple(_tuples(item) for item in cast("list[Any]", value)) if isinstance(value, list) else value
-
-
-Overrides = Mapping[str, Any]
-HAND: Overrides = {"q_upper_bound": 0.0}  # rewards of -1 and 0: no return is above 0 (appendix B)
-
-PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
-    # Nair et al. 2020, Table II and appendix B
-    ("awac", "paper"): {"all": {}, "hand": HAND, "locomotion": {"temperature": 1.0}},
-    # the released code (rlkit, examples/awac), value by value; its launchers for hand and MuJoCo
-    ("awac", "authors"): {
-        "all": {
-            "critic_hidden": (256, 256),
-            "weighting": "softmax",
-            "offline_batch_size": 128,
-        },
-        "hand": HAND
-        | {
-            "actor_hidden": (256, 256),
-            "temperature": 0.5,
-            "advantage_clip": 0.5,
-            "value": "mean_action",
-        },
-        "locomotion": {"temperature": 2.0, "offline_steps": 50_000},
-    },
-    # ours, found by experiment on pen (docs/reproduce.md has the ablations): AWAC whose weights cannot collapse
-    ("awac", "plus"): {
-        "all": {
-            "actor_hidden": (256, 256),
-            "critic_hidden": (256, 256),
-            "critic_norm": True,
-            "weighting": "softmax",
-            "divergence_bound": 0.5,
-            "temperature": 0.01,
-            "value": "mean_action",
-            "actor_average_rate": 1e-3,
-            "return_steps": 50,
-            "batch_size": 256,
-            "mix": (("online", 0.5),),
-        },
-        "hand": HAND,
-    },
-    # behaviour cloning as the authors ran it: likelihood, batches of 128
-    ("bc", "paper"): {"all": {"online_steps": 0, "batch_size": 128, "critics": 0, "actor_weight_decay": 0.0}},
-    # Haarnoja et al. 2018, Table 1, with 5 000 random steps as their code has
-    ("sac", "paper"): {
-        "all": {"batch_size": 256, "offline_steps": 0, "random_steps": 5_000},
-        "hand": HAND | {"entropy_backup": False},  # soft values may be above 0, returns may not
-    },
-}
-
-
-def domain(env: str) -> str:
-    """`hand`, `locomotion` or `other`: the paper's settings differ between the first two."""
-    if env.startswith("awac/") and env.split("/")[1].split("Binary")[0] in ("Pen", "Door", "Relocate"):
-        return "hand"
-    names = ("HalfCheetah", "Walker2d", "Ant", "Hopper")
-    return "locomotion" if env.removeprefix("awac/").startswith(names) else "other"
 
 
 def defaults(algorithm: str = "awac", preset: str = "paper", env: str = "awac/PenBinary-v0") -> Experiment[Any]:

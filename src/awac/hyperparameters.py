@@ -42,6 +42,15 @@ class Hyperparameters:
     """Adam step size of the behaviour model, where a method has one."""
     dual_learning_rate: float = 3e-4
     """Adam step size of multipliers and temperatures, where a method has them."""
+    momentum: float | None = None
+    """Where given, actor and critic take plain gradient steps with this momentum in place of Adam (as AWR does)."""
+    actor_period: int = 1
+    """Updates of the critic for each update of policy and multipliers."""
+    clone_steps: int = 0
+    """First updates in which the policy maximises the likelihood of the data, whatever the method: a policy that is
+    pre-trained by behaviour cloning."""
+    fit_behavior: bool = False
+    """Fit a model of the data's policy also where the method has none, for `train/behavior_log_likelihood`."""
     actor_weight_decay: float = 1e-4
     """Coupled L2 penalty on all parameters of the policy, log standard deviation included."""
 
@@ -52,6 +61,10 @@ class Hyperparameters:
                 raise ConfigError(f"{name} is {value!r}; allowed: {', '.join(map(str, get_args(hint)))}")
             if isinstance(value, float) and not math.isfinite(value):
                 raise ConfigError(f"{name} is {value}; allowed: finite numbers")
+        if self.actor_period < 1 or self.clone_steps < 0:
+            raise ConfigError(
+                f"actor_period={self.actor_period}, clone_steps={self.clone_steps}; allowed: from 1, and from 0"
+            )
         for name in ("discount", "target_rate"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; allowed: 0 to 1")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from awac import archive, storage
-from awac.batch import Batch, concatenate
+from awac.batch import STORED, Batch, concatenate
 from awac.errors import CheckpointError
 
 _NAME = re.compile(r"segment-(\d{6,})")
@@ -82,7 +82,7 @@ class Journal:
         if path.exists():  # a commit failed after the rename: no checkpoint counts these, and all are still in memory
             storage.remove_folder(path)
         segment = Segment(path, self.count, batch.size)
-        parts = {_PART: {name: getattr(batch, name) for name in Batch._fields}}
+        parts = {_PART: batch.stored()}
         archive.write(path, parts, {"first": segment.first, "count": segment.count})
         self._segments.append(segment)
         self._pending.clear()
@@ -96,7 +96,7 @@ class Journal:
         """
         for segment in self._segments[: self._boundary(count)]:
             arrays = archive.read(segment.path).parts.get(_PART, {})
-            if set(arrays) != set(Batch._fields) or any(len(array) != segment.count for array in arrays.values()):
+            if set(arrays) != STORED or any(len(array) != segment.count for array in arrays.values()):
                 raise CheckpointError(f"{segment.path}: the arrays are not {segment.count} transitions")
             yield Batch(**arrays)
 

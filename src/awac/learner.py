@@ -4,6 +4,7 @@
 """The door between NumPy and the compiled learner: transitions and observations go in, actions and metrics come out."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -13,9 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from awac.algorithm import Algorithm, Metrics, State, initialize, update
+from awac.algorithm import Algorithm, Metrics, State, fitting_behavior, initialize, update
 from awac.batch import Batch
 from awac.data.buffer import Buffer, Mix, create, insert, sample, to_device, truncate_newest
+from awac.data.trajectories import beginnings, draw_beginnings, newest, with_returns
 from awac.errors import CheckpointError, DivergedError
 from awac.hyperparameters import Hyperparameters
 from awac.networks import GaussianActor, Networks, Sizes
@@ -31,12 +33,30 @@ class Sampling(NamedTuple):
     batch_size: int
     mix: Mix = ()
     return_steps: int = 1
+    newest: int = 0  # the batch begins with so many of the newest transitions, in time order
 
 
-def draw(config: Hyperparameters, sampling: Sampling, buffer: Buffer, key: PRNGKeyArray) -> Batch:
-    """The batch that a state with this key learns from next."""
-    sampling_key = jax.random.fold_in(key, SAMPLING)
-    return sample(buffer, sampling_key, *sampling, config.discount)
+def draw(
+    algorithm: Algorithm, config: Hyperparameters, sampling: Sampling, state: State, buffer: Buffer, starts: Any
+) -> Batch:
+    """The batch that a state learns from next."""
+    key = jax.random.fold_in(state.key, SAMPLING)
+    size, mix, return_steps, recent = sampling
+    batch = sample(buffer, key, size, mix, return_steps, config.discount)
+    if recent:
+        batch = jax.tree.map(lambda *parts: jnp.concatenate(parts), newest(buffer, recent), batch)
+    if algorithm.initial_observations:
+        key = jax.random.fold_in(key, 0)
+        batch = batch._replace(initial_observations=draw_beginnings(buffer, starts, key, size))
+    return batch
+
+
+def prepare(algorithm: Algorithm, config: Hyperparameters, state: State, buffer: Buffer) -> tuple[Buffer, Any]:
+    """What is computed once for all batches of a call: returns and beginnings of episodes, for methods that ask."""
+    if algorithm.returns is not None:
+        returns = algorithm.returns
+        buffer = with_returns(buffer, lambda ordered: returns(state.networks, ordered, config))
+    return buffer, beginnings(buffer) if algorithm.initial_observations else None
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2, 3), donate_argnums=4)
@@ -44,9 +64,11 @@ def run_updates(
     algorithm: Algorithm, config: Hyperparameters, sampling: Sampling, count: int, state: State, buffer: Buffer
 ) -> tuple[State, Metrics]:
     """`count` updates in one program, each on a batch of its own. Metrics are those of the last update."""
+    buffer, starts = prepare(algorithm, config, state, buffer)
+    advance = algorithm.update or update
 
     def step(state: State, _: None) -> tuple[State, Metrics]:
-        return update(algorithm, config, state, draw(config, sampling, buffer, state.key))
+        return advance(algorithm, config, state, draw(algorithm, config, sampling, state, buffer, starts))
 
     state, metrics = jax.lax.scan(step, state, None, length=count)
     return state, jax.tree.map(lambda values: values[-1], metrics)
@@ -75,10 +97,11 @@ class Learner:
         self, algorithm: Algorithm, config: Hyperparameters, scaling: Scaling, seed: int, capacity: int
     ) -> None:
         """An untrained learner with an empty buffer of `capacity` transitions; `scaling` gives the sizes."""
-        self.algorithm, self.config, self.scaling = algorithm, config, scaling
+        self.algorithm = fitting_behavior(algorithm) if config.fit_behavior else algorithm
+        self.config, self.scaling = config, scaling
         self.sizes = Sizes(scaling.observation_size, scaling.action_size)
         learning_key, self._acting_key = jax.random.split(jax.random.PRNGKey(seed))
-        self._state = initialize(algorithm, config, self.sizes, learning_key)
+        self._state = initialize(self.algorithm, config, self.sizes, learning_key)
         self._buffer = create(capacity, self.sizes)
 
     @property
@@ -115,8 +138,13 @@ class Learner:
 
     def failing_batch(self, sampling: Sampling) -> dict[str, np.ndarray]:
         """The batch on which a halted state stopped, by field: with `state` it shows the failure again."""
-        batch = draw(self.config, sampling, self._buffer, self._state.key)
-        return {name: np.asarray(array) for name, array in batch._asdict().items()}
+        buffer, starts = prepare(self.algorithm, self.config, self._state, self._buffer)
+        batch = draw(self.algorithm, self.config, sampling, self._state, buffer, starts)
+        return {name: np.asarray(array) for name, array in batch._asdict().items() if array is not None}
+
+    def go_online(self) -> None:
+        """Tells the losses that the policy has begun to act: some change their constraint there."""
+        self._state = replace(self._state, online=jnp.bool_(True))
 
     def act(self, observations: np.ndarray, deterministic: bool = False) -> np.ndarray:
         """Actions `(n, action)` in the environment's units for observations `(n, observation)`."""

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from awac.distributions import Gaussian, TanhGaussian
 
@@ -182,6 +182,13 @@ def polyak(target: Any, source: Any, rate: float | Float[Array, ""]) -> Any:
     return jax.tree.map(lambda old, new: old + rate * (new - old), target, source)
 
 
+class Clock(NamedTuple):
+    """When a loss is computed."""
+
+    step: Int[Array, ""]  # updates applied so far
+    online: Bool[Array, ""]  # whether the policy has begun to act
+
+
 class Networks(eqx.Module):
     """Everything that a learner's losses read. A part that an algorithm does not have is None.
 
@@ -197,6 +204,7 @@ class Networks(eqx.Module):
     target_critic: Any = None
     target_actor: Any = None
     averaged_actor: Any = None
+    clock: Clock | None = None  # there while losses are computed
 
     @property
     def acting(self) -> Any:

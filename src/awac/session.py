@@ -14,12 +14,9 @@ import numpy as np
 from awac import checkpoint, storage
 from awac.algorithms import ALGORITHMS
 from awac.batch import Batch, Provenance
-from awac.collect import Act, Collector, EpisodeRecord, action_bounds, records_from_array, records_to_array, size_of
+from awac.collect import Act, Collector, EpisodeRecord, action_bounds, records_from_array, records_to_array
 from awac.config import Experiment, seed_of
 from awac.data.buffer import mix_of
-from awac.data.dataset import Dataset
-from awac.data.sources import load
-from awac.data.validate import Spaces
 from awac.display import Display
 from awac.envs import make
 from awac.envs.guard import Guard
@@ -30,11 +27,11 @@ from awac.exploration import Uniform
 from awac.journal import Journal
 from awac.learner import Learner, Sampling
 from awac.metrics import METRICS, MetricsWriter
+from awac.prior import load_data, scaling_for
 from awac.progress import Progress, regret_of, rollout_metrics
 from awac.run import RunFolder
 from awac.runtime import Card
 from awac.saver import Saver
-from awac.scaling import Scaling
 from awac.sinks import open_trackers
 from awac.video import RendererUnavailable, record
 
@@ -42,21 +39,6 @@ logger = logging.getLogger(__name__)
 
 RECENT = 20  # finished episodes over which `rollout/` metrics are averaged
 COLLAPSED = 0.02  # effective share of a batch below which a few transitions decide everything
-
-
-def load_data(experiment: Experiment[Any], env: Guard) -> Dataset:
-    """The prior data, checked against the environment's sizes and action bounds."""
-    spaces = Spaces(size_of(env.observation_space), *action_bounds(env))
-    return load(experiment.data, download=experiment.download, spaces=spaces)
-
-
-def scaling_for(experiment: Experiment[Any], env: Guard, prior: Batch | None) -> Scaling:
-    """Action bounds of the environment; observations as they are, or by the prior data's mean and deviation."""
-    if not experiment.normalize_observations:
-        return Scaling.of_space(size_of(env.observation_space), env.action_space)
-    if prior is None:
-        raise ConfigError("normalize_observations needs data; give --data")
-    return Scaling.of_data(prior.observations, *action_bounds(env))
 
 
 class Session:
@@ -134,19 +116,21 @@ class Session:
         if self.progress.offline < experiment.offline_steps:
             batch_size = experiment.offline_batch_size or experiment.batch_size
             # one provenance is not there yet: shares begin with the online phase
-            self._update(experiment.interval, self.sampling(batch_size)._replace(mix=()))
+            self._update(experiment.interval, self.sampling(batch_size)._replace(mix=(), newest=0))
             self.progress = replace(self.progress, offline=self.progress.offline + experiment.interval)
             return
         if self.progress.online < experiment.random_steps:
             generator = np.random.default_rng([seed_of(experiment, "exploration"), self.progress.online])
             self._collect(Uniform(self.env.action_space, generator), experiment.interval)
             return
+        self.learner.go_online()
         self._collect(self.learner.act, experiment.interval)
         self._update(round(experiment.interval * experiment.updates_per_step), self.sampling(experiment.batch_size))
 
     def sampling(self, batch_size: int) -> Sampling:
         """How online batches are drawn."""
-        return Sampling(batch_size, self.mix, self.experiment.return_steps)
+        newest = self.experiment.interval if self.learner.algorithm.on_policy else 0
+        return Sampling(batch_size, self.mix, self.experiment.return_steps, newest)
 
     def _collect(self, act: Act, steps: int) -> None:
         batch = self.collector.collect(act, steps)
@@ -168,11 +152,13 @@ class Session:
             place = checkpoint.save(self.folder.path / "diverged", self.total, parts, {"error": str(error)})
             raise DivergedError(f"{error}; the state and the batch are in {place}") from error
 
+    def act_best(self, observations: np.ndarray) -> np.ndarray:
+        """The mean action, or what the method takes for its best."""
+        return self.learner.act(observations, deterministic=True)
+
     def evaluate(self) -> dict[str, float]:
         """Plays the evaluation episodes with the mean action and writes their metrics."""
-        metrics = self.evaluator.evaluate(
-            lambda observations: self.learner.act(observations, deterministic=True)
-        ).metrics()
+        metrics = self.evaluator.evaluate(self.act_best).metrics()
         regret = regret_of(metrics)
         if regret is not None and self.progress.online:
             total, count = self.progress.regret_sum + regret, self.progress.regret_count + 1
@@ -239,7 +225,10 @@ class Session:
 
     def finish(self, metrics: Mapping[str, float]) -> None:
         """Writes what people take with them: the policy and a summary; of a finished run, its experience and a film."""
-        self.learner.policy(self.card()).save(self.folder.policy)
+        if self.learner.algorithm.act is None:
+            self.learner.policy(self.card()).save(self.folder.policy)
+        else:
+            self.display.message(f"no policy file: {self.experiment.algorithm} acts through its critic, not its actor")
         if self.finished:  # one that was told to stop has five seconds: its experience waits in the journal
             self._write_experience()
         if self.finished and self.experiment.video:
@@ -255,9 +244,8 @@ class Session:
 
     def _film(self) -> None:
         path = self.folder.figures / "policy.mp4"
-        act = self.learner.policy(self.card()).act
         try:
-            record(self.experiment.env, self.experiment.env_options, act, path, seed=self.evaluator.seed)
+            record(self.experiment.env, self.experiment.env_options, self.act_best, path, seed=self.evaluator.seed)
         except RendererUnavailable as error:
             self.display.message(f"no film: {error}")
 
@@ -282,7 +270,7 @@ class Session:
         for cut in self.progress.cuts:
             batch.truncated[cut - 1] = True
         for start in range(0, batch.size, self.experiment.interval):
-            self.learner.insert(Batch(*(array[start : start + self.experiment.interval] for array in batch)))
+            self.learner.insert(batch.map(lambda array, start=start: array[start : start + self.experiment.interval]))
 
     def card(self) -> Card:
         """What a policy of this run says of itself."""

@@ -9,9 +9,10 @@ import tyro
 
 from awac import checkpoint
 from awac.algorithms import ALGORITHMS
-from awac.config import PRESETS, Experiment, defaults, from_json, to_json
+from awac.config import Experiment, defaults, from_json, to_json
 from awac.display import Display
 from awac.errors import AwacError, ConfigError
+from awac.presets import PRESETS
 from awac.progress import last_evaluation
 from awac.run import RunFolder
 from awac.session import Session

@@ -194,14 +194,18 @@ def test_isolation_changes_no_number():
         assert apart.unwrapped.dapg_success_steps == 25
         one, two = Collector(plain, Provenance.ONLINE, 0), Collector(apart, Provenance.ONLINE, 0)
         batches = [c.collect(Uniform(plain.action_space, np.random.default_rng(0)), 230) for c in (one, two)]
-        assert all(a.tobytes() == b.tobytes() for a, b in zip(*batches, strict=True))
+        assert all(
+            a.tobytes() == b.tobytes() for a, b in zip(*(batch.stored().values() for batch in batches), strict=True)
+        )
         state = two.state()
         assert all(isinstance(values, np.ndarray) for values in state.values())
         apart.close()  # a new process, with the state of the old one
         three = Collector(apart, Provenance.ONLINE, 0)
         three.restore(state)
         batches = [c.collect(Uniform(plain.action_space, np.random.default_rng(1)), 200) for c in (one, three)]
-        assert all(a.tobytes() == b.tobytes() for a, b in zip(*batches, strict=True))
+        assert all(
+            a.tobytes() == b.tobytes() for a, b in zip(*(batch.stored().values() for batch in batches), strict=True)
+        )
         with pytest.raises(CheckpointError, match="integration"):
             snapshot.restore(apart, {"generator": np.frombuffer(b"{}", np.uint8), "env/integration": np.zeros(3)})
     finally:
@@ -260,7 +264,7 @@ class Unreliable(gymnasium.Env):
 def test_nothing_of_a_bad_step_is_stored(kind):
     collector = Collector(Guard(Unreliable(kind, every=150), stale_after=1), Provenance.ONLINE, 0)
     batch = collector.collect(act, 1000)
-    assert all(np.isfinite(array).all() for array in batch)
+    assert all(np.isfinite(array).all() for array in batch.stored().values())
     steps = np.rint(1000 * batch.observations[:, 0]).astype(int)
     np.testing.assert_array_equal(np.rint(1000 * batch.next_observations[:, 0]).astype(int), steps + 1)
     assert np.flatnonzero(steps == 0).tolist() == [149 * i for i in range(7)]

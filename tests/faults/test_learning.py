@@ -174,7 +174,7 @@ def huge(networks):
 
 def rows_of_sign(networks, sign, count=16):
     """Transitions whose actions are all better than the mean action, all worse, or some of each."""
-    batch = Batch(*map(jnp.asarray, rows(200)))
+    batch = rows(200).map(jnp.asarray)
     mean = networks.actor(batch.observations).mode()
     q = [lower_q(networks.critic, batch.observations, actions) for actions in (batch.actions, mean)]
     chosen = np.flatnonzero(sign * np.asarray(q[0] - q[1]) >= 0)[:count]

@@ -1,17 +1,18 @@
-"""Writes the golden traces that have changed: `python -m tests.golden.regenerate` (see CONTRIBUTING.md).
+"""Writes the golden traces that have changed: `python -m tests.golden.regenerate [NAME ...]` (see CONTRIBUTING.md).
 
 Each printed line belongs in CHANGELOG.md, with the reason for the change; a law test asks for it.
 """
 
 import hashlib
 import json
+import sys
 
 from tests.golden.traces import TRACES, differences, path, read, run
 
 
 def main() -> None:
-    """Runs every trace; writes those that are new or further from the stored one than the tolerance."""
-    for name in TRACES:
+    """Runs all traces, or those named; writes those that are new or further from the stored ones than the tolerance."""
+    for name in sys.argv[1:] or TRACES:
         found = run(name)
         changed = differences(found, read(name)) if path(name).exists() else ["new"]
         if not changed:

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 FRAMEWORKS = {"jax", "jaxlib", "equinox", "optax", "flax", "torch"}
-LEARNER = ("algorithm.py", "learner.py", "objectives.py", "distributions.py", "networks.py", "data/buffer.py")
+LEARNER = ("algorithm.py", "learner.py", "objectives.py", "distributions.py", "networks.py")
+LEARNER += ("behavior.py", "divergences.py", "natural_gradient.py", "pessimism.py", "projections.py", "returns.py")
+LEARNER += ("data/buffer.py", "data/trajectories.py")
 UNPICKLERS = {"pickle", "_pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 RESTRICTED = "data/restricted.py"  # the one importer of pickled arrays, with an allow-list
 

@@ -7,9 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from awac.batch import Batch
-from awac.networks import Sizes
+from awac.networks import Clock, Sizes
 
 BATCH, SIZES, HIDDEN = 12, Sizes(observation=4, action=3), (8, 8)
+CLOCK = Clock(step=np.int32(5), online=np.bool_(False))
 
 
 def noise(shape):
@@ -27,6 +28,8 @@ def make_batch(generator):
         truncated=np.arange(BATCH) % 4 == 1,
         provenance=np.zeros(BATCH, np.int8),
         steps=np.asarray(np.arange(BATCH) % 3 + 1, np.int32),
+        returns=generator.normal(size=BATCH),
+        initial_observations=generator.normal(size=(BATCH, SIZES.observation)),
     )
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from awac.batch import Batch, Provenance
+from awac.batch import Batch, Provenance, concatenate
 
 LOW, HIGH = -0.6, 1.0
 DISCOUNT = 0.5
@@ -42,8 +42,9 @@ def transitions(observation, next_observation, reward, *, terminated=True, trunc
 
 def process(first, second, values, slopes=(0.0, 0.0)):
     """One block of transitions for each of the two observations."""
-    data = Batch(*(np.concatenate(pair) for pair in zip(first, second, strict=True)))
-    return Process(data, np.concatenate(values), dict(zip(BOTH, slopes, strict=True)))
+    order = np.arange(2 * ACTIONS).reshape(2, ACTIONS).T.ravel()  # in turn: what follows in time follows in the data
+    data = concatenate([first, second]).map(lambda array: array[order])
+    return Process(data, np.concatenate(values)[order], dict(zip(BOTH, slopes, strict=True)))
 
 
 def constant(value):

@@ -48,7 +48,7 @@ def best(slope, config):
     return np.sign(slope) if slope else None
 
 
-POLICIES = {"KL(data||pi)": data_mean, "KL(Q||pi)": weighted_mean, "KL(pi||Q)": best}
+POLICIES = {"D(pi_beta||pi)": data_mean, "D(Qbar||pi)": weighted_mean, "D(pi||Qbar)": best}
 
 
 def learn(name, process, calls=1):

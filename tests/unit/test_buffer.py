@@ -49,7 +49,7 @@ def filled(batches):
 def in_order(buffer):
     """What the buffer holds, oldest first."""
     places = (int(buffer.position) - int(buffer.size) + np.arange(int(buffer.size))) % CAPACITY
-    return Batch(*(np.asarray(array)[places] for array in buffer.data))
+    return buffer.data.map(lambda array: np.asarray(array)[places])
 
 
 def queue(buffer, provenance):
@@ -62,7 +62,7 @@ def check(buffer, expected):
     """Holds exactly `expected`, oldest first, in every field and in the queue of every provenance."""
     found = in_order(buffer)
     jax.tree.map(np.testing.assert_array_equal, found, expected)
-    assert all(a.dtype == b.dtype for a, b in zip(found, expected, strict=True))
+    assert all(a.dtype == b.dtype for a, b in zip(found.stored().values(), expected.stored().values(), strict=True))
     for provenance in Provenance:
         own = expected.observations[expected.provenance == provenance, 0]
         assert queue(buffer, provenance) == own.tolist()
@@ -71,7 +71,7 @@ def check(buffer, expected):
 @pytest.mark.parametrize("count", [CAPACITY - 1, CAPACITY, CAPACITY + 1])
 def test_wrap_around_keeps_the_newest(count):
     batches = [numbered(number, 1) for number in range(count)]
-    check(filled(batches), Batch(*(array[-CAPACITY:] for array in concatenate(batches))))
+    check(filled(batches), concatenate(batches).map(lambda array: array[-CAPACITY:]))
 
 
 @given(st.lists(st.tuples(chunk_lengths, st.lists(st.sampled_from(Provenance), min_size=8, max_size=8)), min_size=1))
@@ -80,12 +80,12 @@ def test_any_inserts_keep_the_newest_in_order(chunks):
     for length, provenances in chunks:
         batches.append(numbered(start, length, np.array(provenances[:length])))
         start += length
-    check(filled(batches), Batch(*(array[-CAPACITY:] for array in concatenate(batches))))
+    check(filled(batches), concatenate(batches).map(lambda array: array[-CAPACITY:]))
 
 
 def test_prior_longer_than_the_buffer():
     prior = numbered(0, 3 * CAPACITY)
-    check(insert(create(CAPACITY, SIZES), prior), Batch(*(array[-CAPACITY:] for array in prior)))
+    check(insert(create(CAPACITY, SIZES), prior), prior.map(lambda array: array[-CAPACITY:]))
     assert int(insert(create(CAPACITY, SIZES), numbered(0, 0)).size) == 0
 
 
@@ -98,8 +98,8 @@ def test_uniform_draws_are_whole_transitions_and_reach_all():
     numbers = np.asarray(batch.observations)[:, 0].astype(int)
     assert set(numbers) == set(range(3, 11))
     assert max(Counter(numbers).values()) < 2.0 * 512 / CAPACITY
-    expected = Batch(*(array[numbers] for array in numbered(0, 11)))
-    jax.tree.map(np.testing.assert_array_equal, Batch(*map(np.asarray, batch)), expected)
+    expected = numbered(0, 11).map(lambda array: array[numbers])
+    jax.tree.map(np.testing.assert_array_equal, batch.map(np.asarray), expected)
 
 
 def test_draws_before_the_buffer_is_full():
@@ -214,7 +214,7 @@ def test_truncate_newest():
 
 def test_bytes_needed_is_what_is_allocated():
     buffer = create(1000, Sizes(observation=45, action=24))
-    arrays = [*buffer.data, buffer.members]
+    arrays = [*buffer.data.stored().values(), buffer.members]
     assert bytes_needed(1000, Sizes(45, 24)) == sum(array.nbytes for array in arrays)
 
 
@@ -228,7 +228,7 @@ def test_a_buffer_larger_than_the_memory_is_refused(monkeypatch):
 
 def test_types_of_other_sources_are_made_ours():
     """Importers and environments may hand over float64; the ring keeps its own types."""
-    wide = Batch(*(array.astype(np.float64) if array.dtype == np.float32 else array for array in numbered(0, 3)))
+    wide = numbered(0, 3).map(lambda array: array.astype(np.float64) if array.dtype == np.float32 else array)
     buffer = filled([wide])
     assert buffer.data.observations.dtype == jnp.float32
     check(buffer, numbered(0, 3))

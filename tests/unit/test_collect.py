@@ -18,7 +18,10 @@ def constant(value):
 
 
 def equal(first, second):
-    return all(a.dtype == b.dtype and a.tobytes() == b.tobytes() for a, b in zip(first, second, strict=True))
+    return all(
+        a.dtype == b.dtype and a.tobytes() == b.tobytes()
+        for a, b in zip(first.stored().values(), second.stored().values(), strict=True)
+    )
 
 
 class Counter(gymnasium.Env):

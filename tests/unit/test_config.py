@@ -8,9 +8,10 @@ from typing import Literal
 import pytest
 
 from awac.algorithms import ALGORITHMS
-from awac.config import PRESETS, Experiment, defaults, domain, from_json, to_json
+from awac.config import Experiment, defaults, from_json, to_json
 from awac.errors import ConfigError
 from awac.hyperparameters import Hyperparameters
+from awac.presets import PRESETS, domain
 
 HAND, LOCOMOTION, OTHER = "awac/DoorBinary-v0", "HalfCheetah-v5", "awac/PointMass-v0"
 

@@ -7,8 +7,8 @@ from awac.figure8 import Row
 
 # Nair et al. 2020, Figure 8, in our letters: Q^pi for the current policy, Q for the projection's target
 PAPER = {
-    "sac": Row("SAC", "Q^pi", "KL(pi||Q)", "No", "None"),
-    "awac": Row("AWAC", "Q^pi", "KL(Q||pi)", "No", "Implicit"),
+    "sac": Row("SAC", "Q^pi", "D(pi||Qbar)", "No", "None"),
+    "awac": Row("AWAC", "Q^pi", "D(Qbar||pi)", "No", "Implicit"),
 }
 
 

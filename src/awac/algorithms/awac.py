@@ -116,7 +116,7 @@ def actor_loss(
 
 AWAC = Algorithm(
     name="awac",
-    row=Row("AWAC", "Q^pi", "KL(Q||pi)", "No", "Implicit"),
+    row=Row("AWAC", "Q^pi", "D(Qbar||pi)", "No", "Implicit"),
     config=Config,
     networks=networks,
     actor=actor_loss,

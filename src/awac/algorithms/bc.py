@@ -44,7 +44,7 @@ def actor_loss(
 
 BC = Algorithm(
     name="bc",
-    row=Row("BC", "-", "KL(data||pi)", "No", "Data only"),
+    row=Row("BC", "-", "D(pi_beta||pi)", "No", "Data only", ours=True),
     config=Config,
     networks=networks,
     actor=actor_loss,

@@ -85,7 +85,7 @@ def dual_loss(
 
 SAC = Algorithm(
     name="sac",
-    row=Row("SAC", "Q^pi", "KL(pi||Q)", "No", "None"),
+    row=Row("SAC", "Q^pi", "D(pi||Qbar)", "No", "None"),
     config=Config,
     networks=networks,
     actor=actor_loss,

@@ -87,7 +87,7 @@ def create(capacity: int, sizes: Sizes) -> Buffer:
 def insert(buffer: Buffer, batch: Batch) -> Buffer:
     """Appends transitions, in time order, overwriting the oldest; of more than the capacity, the last are stored."""
     capacity = buffer.data.rewards.shape[0]
-    batch = Batch(*(array[-capacity:] for array in batch))
+    batch = batch.map(lambda array: array[-capacity:])
     count = batch.rewards.shape[0]
     positions = (buffer.position + jnp.arange(count)) % capacity
     # what is overwritten leaves the front of its queue
@@ -177,4 +177,4 @@ def _span(buffer: Buffer, indices: Int[Array, " size"], return_steps: int, disco
 
 def to_device(batch: Batch) -> Batch:
     """A NumPy batch as it enters the device."""
-    return Batch(*(jnp.asarray(np.asarray(array)) for array in batch))
+    return batch.map(lambda array: jnp.asarray(np.asarray(array)))

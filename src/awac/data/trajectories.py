@@ -1,0 +1,50 @@
+# JAX, Equinox and Optax are typed in part only:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownLambdaType=false, reportUnknownParameterType=false
+"""What needs the order of time in the ring: returns of whole trajectories, the newest steps, where episodes began."""
+
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from awac.batch import Batch
+from awac.data.buffer import Buffer
+
+
+def with_returns(buffer: Buffer, returns: Callable[[Batch], Float[Array, " n"]]) -> Buffer:
+    """The buffer with a return for each transition, as `returns` computes them from all of it in time order.
+
+    The newest transition is the last; what was never filled stands before the oldest. `returns` finds the newest
+    marked truncated, for what follows it is not known yet.
+    """
+    shift = buffer.position
+    ordered = jax.tree.map(lambda ring: jnp.roll(ring, -shift, axis=0), buffer.data)
+    ordered = ordered._replace(truncated=ordered.truncated.at[-1].set(True))
+    found = jnp.roll(returns(ordered), shift)
+    return eqx.tree_at(lambda tree: tree.data, buffer, buffer.data._replace(returns=found))
+
+
+def newest(buffer: Buffer, count: int) -> Batch:
+    """The last `count` transitions in time order."""
+    places = (buffer.position - count + jnp.arange(count)) % buffer.data.rewards.shape[0]
+    return jax.tree.map(lambda ring: ring[places], buffer.data)
+
+
+def beginnings(buffer: Buffer) -> Int[Array, " capacity"]:
+    """For each place of the ring, how many episodes begin there or before: what `draw_beginnings` draws from."""
+    ends = jnp.logical_or(buffer.data.terminated, buffer.data.truncated)
+    number = jnp.arange(ends.shape[0])
+    age = (buffer.position - 1 - number) % ends.shape[0]  # 0 is the newest
+    first = jnp.roll(ends, 1) | (age == buffer.size - 1)
+    return jnp.cumsum(first & (age < buffer.size), dtype=jnp.int32)
+
+
+def draw_beginnings(
+    buffer: Buffer, counted: Int[Array, " capacity"], key: PRNGKeyArray, size: int
+) -> Float[Array, "size observation"]:
+    """Observations at which episodes begin, drawn with replacement; `counted` comes from `beginnings`."""
+    draw = jax.random.randint(key, (size,), 1, counted[-1] + 1)
+    return buffer.data.observations[jnp.searchsorted(counted, draw)]
