@@ -44,6 +44,10 @@ TABLE_TWO = {
     "partition_samples": 0,
     "divergence_bound": None,
     "actor_average_rate": None,
+    "momentum": None,
+    "actor_period": 1,
+    "clone_steps": 0,
+    "fit_behavior": False,
 }
 # rail-berkeley/rlkit, examples/awac: what differs from the paper in the launchers of both domains
 RELEASED = TABLE_TWO | {"critic_hidden": (256, 256), "weighting": "softmax", "offline_batch_size": 128}
