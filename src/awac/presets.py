@@ -42,6 +42,37 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
         },
         "hand": HAND,
     },
+    # Peng et al. 2019, released code (xbpeng/awr, awr_configs.py); its buffer of 50 000 would evict prior data: not here
+    ("awr", "paper"): {
+        "all": {
+            "actor_hidden": (128, 64),
+            "critic_hidden": (128, 64),
+            "critics": 0,
+            "momentum": 0.9,
+            "actor_learning_rate": 5e-5,
+            "critic_learning_rate": 1e-2,
+            "actor_weight_decay": 0.0,
+            "action_std": 0.2,
+            "batch_size": 256,
+            "interval": 1_000,  # actor steps between two computations of returns
+            "normalize_observations": True,
+        },
+        "hand": HAND,
+        "locomotion": {"action_std": 0.4},
+    },
+    # Wang et al. 2018 with the values of RLlib (rllib/algorithms/marwil); the norm's step size is ours
+    ("marwil", "paper"): {
+        "all": {
+            "critics": 0,
+            "actor_learning_rate": 1e-4,
+            "critic_learning_rate": 1e-4,
+            "dual_learning_rate": 1e-2,
+            "actor_weight_decay": 0.0,
+            "batch_size": 2_000,
+            "interval": 1_000,
+        },
+        "hand": HAND,
+    },
     # behaviour cloning as the authors ran it: likelihood, batches of 128
     ("bc", "paper"): {"all": {"online_steps": 0, "batch_size": 128, "critics": 0, "actor_weight_decay": 0.0}},
     # Haarnoja et al. 2018, Table 1, with 5 000 random steps as their code has
@@ -49,6 +80,8 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
         "all": {"batch_size": 256, "offline_steps": 0, "random_steps": 5_000},
         "hand": HAND | {"entropy_backup": False},  # soft values may be above 0, returns may not
     },
+    # Nair et al. 2020, appendix D: AWAC's batch and offline phase, and SAC's own values
+    ("sac_bc", "paper"): {"all": {}, "hand": HAND | {"entropy_backup": False}},
 }
 
 

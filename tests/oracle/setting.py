@@ -26,7 +26,7 @@ def make_batch(generator):
         next_observations=generator.normal(size=(BATCH, SIZES.observation)),
         terminated=np.arange(BATCH) % 3 == 0,
         truncated=np.arange(BATCH) % 4 == 1,
-        provenance=np.zeros(BATCH, np.int8),
+        provenance=np.asarray(np.arange(BATCH) % 4, np.int8),
         steps=np.asarray(np.arange(BATCH) % 3 + 1, np.int32),
         returns=generator.normal(size=BATCH),
         initial_observations=generator.normal(size=(BATCH, SIZES.observation)),

@@ -2,7 +2,13 @@
 
 from awac.algorithm import Algorithm
 from awac.algorithms.awac import AWAC
+from awac.algorithms.awr import AWR
 from awac.algorithms.bc import BC
+from awac.algorithms.iql import IQL
+from awac.algorithms.marwil import MARWIL
 from awac.algorithms.sac import SAC
+from awac.algorithms.sac_bc import SAC_BC
 
-ALGORITHMS: dict[str, Algorithm] = {algorithm.name: algorithm for algorithm in (AWAC, BC, SAC)}
+ALGORITHMS: dict[str, Algorithm] = {
+    algorithm.name: algorithm for algorithm in (AWAC, AWR, BC, MARWIL, SAC, SAC_BC, IQL)
+}
