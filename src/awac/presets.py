@@ -73,8 +73,18 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
         },
         "hand": HAND,
     },
+    # Nachum et al. 2019b, released code (google-research/algae_dice, train_eval.py), but for its random first steps: prior
+    # data stand in their place
+    ("algae_dice", "paper"): {
+        "all": {"exponent": 1.5, "regularization": 0.01, "actor_period": 2, "batch_size": 256},
+    },
     # behaviour cloning as the authors ran it: likelihood, batches of 128
     ("bc", "paper"): {"all": {"online_steps": 0, "batch_size": 128, "critics": 0, "actor_weight_decay": 0.0}},
+    # Kostrikov et al. 2022, appendix B: locomotion, and beta of 0.5 for the hand
+    ("iql", "paper"): {
+        "all": {"batch_size": 256, "offline_steps": 1_000_000},
+        "hand": HAND | {"temperature": 2.0},
+    },
     # Haarnoja et al. 2018, Table 1, with 5 000 random steps as their code has
     ("sac", "paper"): {
         "all": {"batch_size": 256, "offline_steps": 0, "random_steps": 5_000},

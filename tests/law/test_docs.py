@@ -13,6 +13,7 @@ from awac import cli
 ROW = re.compile(r"^\|.*\|\s*`(?P<name>[\w.]+)`\s*\|$", re.MULTILINE)
 LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 FENCE = re.compile(r"^```(?P<language>\w+)[^\n]*\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+EQUATIONS = ("objectives", "dual_objectives", "pessimism", "projections", "returns")  # modules whose every function has a row
 SHELLS = {"console", "bash", "sh", "shell"}
 
 
@@ -78,10 +79,11 @@ def test_every_equation_resolves(root):
     assert unresolved(text) == []
 
 
-def test_every_objective_has_its_row(root, trees):
-    public = {node.name for node in trees["objectives.py"].body if isinstance(node, ast.FunctionDef)}
-    rows = {name.removeprefix("objectives.") for name in ROW.findall((root / "docs" / "equations.md").read_text())}
-    assert {name for name in public if not name.startswith("_")} - rows == set()
+@pytest.mark.parametrize("module", EQUATIONS)
+def test_every_equation_has_its_row(module, root, trees):
+    public = {node.name for node in trees[f"{module}.py"].body if isinstance(node, ast.FunctionDef)}
+    rows = set(ROW.findall((root / "docs" / "equations.md").read_text()))
+    assert {f"{module}.{name}" for name in public if not name.startswith("_")} - rows == set()
 
 
 def test_links_lead_somewhere(pages):

@@ -83,8 +83,46 @@ REGRESSION = {
     "trace_decay": 0.95,
     "buffer_capacity": 1_000_000,
 }
+# implicit Q-learning of Kostrikov et al. 2022, section 5 and appendix B
+IMPLICIT = {
+    "actor_hidden": (256, 256),
+    "critic_hidden": (256, 256),
+    "batch_size": 256,
+    "offline_steps": 1_000_000,
+    "discount": 0.99,
+    "target_rate": 5e-3,
+    "actor_learning_rate": 3e-4,
+    "critic_learning_rate": 3e-4,
+    "actor_weight_decay": 0.0,
+    "critics": 2,
+    "std": "independent",
+    "expectile": 0.7,
+    "weight_cap": 100.0,
+}
+
+# google-research/algae_dice: algae.py, train_eval.py
+ALGAE = {
+    "actor_hidden": (256, 256),
+    "critic_hidden": (256, 256),
+    "batch_size": 256,
+    "discount": 0.99,
+    "target_rate": 5e-3,
+    "actor_learning_rate": 1e-3,
+    "critic_learning_rate": 1e-3,
+    "dual_learning_rate": 1e-3,
+    "actor_period": 2,
+    "actor_weight_decay": 0.0,
+    "critics": 2,
+    "exponent": 1.5,
+    "regularization": 0.01,
+    "fresh_share": 0.05,
+    "orthogonality": 1e-4,
+    "initial_temperature": 1.0,
+    "target_entropy_per_action": -1.0,
+}
 
 SOURCES = {
+    ("algae_dice", "paper", LOCOMOTION): ALGAE,
     ("awac", "paper", HAND): TABLE_TWO | {"temperature": 0.3, "q_upper_bound": 0.0},
     ("awac", "paper", LOCOMOTION): TABLE_TWO | {"temperature": 1.0, "q_upper_bound": None},
     ("awac", "paper", OTHER): TABLE_TWO | {"temperature": 0.3, "q_upper_bound": None},
@@ -123,6 +161,8 @@ SOURCES = {
         "batch_size": 2_000,
         "q_upper_bound": 0.0,
     },
+    ("iql", "paper", HAND): IMPLICIT | {"temperature": 2.0, "q_upper_bound": 0.0},
+    ("iql", "paper", LOCOMOTION): IMPLICIT | {"temperature": 1 / 3, "q_upper_bound": None},
     ("sac", "paper", LOCOMOTION): SOFT | {"q_upper_bound": None},
 }
 VALUES = [(key, name, value) for key, values in SOURCES.items() for name, value in values.items()]

@@ -1,0 +1,81 @@
+# JAX, Equinox and Optax are typed in part only:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownLambdaType=false, reportUnknownParameterType=false
+"""Values that do not trust what the data has not shown: expectiles, conservative values, ensembles.
+
+Vectors over the batch are `(batch,)`, ensembles have a leading axis, and samples stand between the two.
+"""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray, Scalar
+
+from awac.distributions import TanhGaussian
+
+
+def expectile_loss(errors: Float[Array, " batch"], expectile: float) -> Scalar:
+    """E[|tau - 1(u < 0)| u^2] of errors u = Q - V (Kostrikov et al. 2022, equations 4 and 5).
+
+    Its minimiser V is the tau-expectile of Q over the data's actions: their mean at 0.5, towards their best at 1.
+    """
+    weights = jnp.where(errors < 0, 1.0 - expectile, expectile)
+    return jnp.mean(weights * jnp.square(errors))
+
+
+def uniform_proposals(
+    key: PRNGKeyArray, count: int, batch: int, size: int
+) -> tuple[Float[Array, "samples batch action"], Float[Array, "samples batch"]]:
+    """Actions drawn evenly from [-1, 1]^d, and their log-density, -d log 2 (Kumar et al. 2020, appendix F)."""
+    actions = jax.random.uniform(key, (count, batch, size), minval=-1.0, maxval=1.0)
+    return actions, jnp.full((count, batch), -size * jnp.log(2.0))
+
+
+def policy_proposals(
+    distribution: TanhGaussian, key: PRNGKeyArray, count: int
+) -> tuple[Float[Array, "samples batch action"], Float[Array, "samples batch"]]:
+    """Actions of a policy, and their log-density."""
+    repeated = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *leaf.shape)), distribution)
+    return repeated.sample_and_log_prob(key)
+
+
+def soft_maximum(
+    values: Float[Array, "ensemble samples batch"], log_densities: Float[Array, "samples batch"], temperature: float
+) -> Float[Array, "ensemble batch"]:
+    """T log int exp(Q(s, a) / T) da, estimated by T log mean exp(Q / T - log p) over a_i ~ p (Kumar et al. 2020).
+
+    Appendix F, with `log_densities` log p of the proposals. The released code leaves out the mean's 1 / N, a constant.
+    """
+    scores = values / temperature - jnp.broadcast_to(log_densities, values.shape)
+    return temperature * (jax.nn.logsumexp(scores, axis=1) - jnp.log(scores.shape[1]))
+
+
+def conservative_gap(
+    soft_maxima: Float[Array, "ensemble batch"], values: Float[Array, "ensemble batch"]
+) -> Float[Array, " ensemble"]:
+    """E_s[log sum_a exp Q(s, a)] - E_{s, a ~ data}[Q(s, a)] of each member (Kumar et al. 2020, equation 4, CQL(H)).
+
+    As a penalty it presses Q down where Q is high and lifts it at the data's actions.
+    """
+    return jnp.mean(soft_maxima - values, axis=1)
+
+
+def calibrate(
+    values: Float[Array, "ensemble samples batch"], returns: Float[Array, " batch"]
+) -> Float[Array, "ensemble samples batch"]:
+    """max(Q(s, a), V^mu(s)): Q of the policy's actions, not below the data's return (Nakamoto et al. 2023, eq. 5.1).
+
+    Where the return is the larger, nothing presses Q down any more: conservative values stay above what the data's
+    policy has earned, so that the policy need not unlearn once its own returns are seen.
+    """
+    return jnp.maximum(values, jnp.broadcast_to(jax.lax.stop_gradient(returns), values.shape))
+
+
+def gap_dual_loss(log_multiplier: Float[Array, ""], gaps: Float[Array, " ensemble"], threshold: float) -> Scalar:
+    """-alpha E[gap - tau] (Kumar et al. 2020, equation 30, CQL(Lagrange)): raises alpha while gaps exceed tau."""
+    return -jnp.exp(log_multiplier) * jnp.mean(jax.lax.stop_gradient(gaps) - threshold)
+
+
+def subset_minimum(values: Float[Array, "ensemble *batch"], key: PRNGKeyArray, size: int) -> Float[Array, "*batch"]:
+    """The least of `size` members drawn without replacement, the same for the whole batch (Chen et al. 2021, REDQ)."""
+    ranks = jnp.argsort(jax.random.normal(key, values.shape[:1]))
+    return jnp.min(values[ranks[:size]], axis=0)
