@@ -13,7 +13,8 @@ from awac import cli
 ROW = re.compile(r"^\|.*\|\s*`(?P<name>[\w.]+)`\s*\|$", re.MULTILINE)
 LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 FENCE = re.compile(r"^```(?P<language>\w+)[^\n]*\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
-EQUATIONS = ("objectives", "dual_objectives", "pessimism", "projections", "returns")  # modules whose every function has a row
+# modules whose every function has a row
+EQUATIONS = ("objectives", "dual_objectives", "pessimism", "projections", "returns")
 SHELLS = {"console", "bash", "sh", "shell"}
 
 

@@ -41,6 +41,12 @@ def q_values(critic, observations, actions):
     return np.minimum(values, np.inf if critic.upper_bound is None else critic.upper_bound)
 
 
+def state_values(value, observations):
+    """V(s) of one network, in units of its scale, none above the bound."""
+    values = value.scale * mlp(value.network, observations)[..., 0]
+    return np.minimum(values, np.inf if value.upper_bound is None else value.upper_bound)
+
+
 def lower_q(critic, observations, actions):
     return q_values(critic, observations, actions).min(axis=0)
 

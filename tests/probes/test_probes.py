@@ -10,9 +10,10 @@ from awac.algorithms import ALGORITHMS
 from awac.data.buffer import create, insert
 from awac.learner import Sampling, choose, run_updates
 from awac.networks import Sizes
-from tests.probes.processes import BOTH, DISCOUNT, HIGH, LOW, PROCESSES
+from awac.returns import ValueFunction
+from tests.probes.processes import ACTIONS, BEFORE, BOTH, DISCOUNT, HIGH, LOW, PROCESSES
 
-UPDATES = 800
+CALLS, UPDATES = 16, 50  # what is computed once per call, such as returns, is computed 16 times
 SMALL = {
     "actor_hidden": (32, 32),
     "critic_hidden": (32, 32),
@@ -27,6 +28,19 @@ SETTINGS = {name: (name, {}) for name in ALGORITHMS} | {
     "awac": ("awac", {"temperature": 0.5}),
     "awac_authors": ("awac", {"temperature": 0.5, "weighting": "softmax", "value": "mean_action"}),
     "sac": ("sac", {"entropy_backup": False, "initial_temperature": 0.01, "dual_learning_rate": 0.0}),
+    "algae_dice": ("algae_dice", {"regularization": 0.01, "initial_temperature": 1e-4, "dual_learning_rate": 0.0}),
+    "marwil": ("marwil", {"dual_learning_rate": 0.03, "initial_square": 1.0}),
+    "sac_bc": (
+        "sac_bc",
+        {
+            "entropy_backup": False,
+            "initial_temperature": 1e-4,
+            "dual_learning_rate": 0.0,
+            "likelihood": "squared_error",
+            "cloning_weight": 2.0,
+            "actor_learning_rate": 1e-3,
+        },
+    ),
 }
 
 
@@ -35,12 +49,21 @@ def data_mean(slope, config):
     return (LOW + HIGH) / 2
 
 
-def weighted_mean(slope, config):
+def tilted_mean(slope, temperature):
     """The mean of the uniform policy times exp(slope * action / temperature), for a reward with that slope."""
     if slope == 0:
-        return data_mean(slope, config)
-    half, rate = (HIGH - LOW) / 2, slope / config.temperature
+        return (LOW + HIGH) / 2
+    half, rate = (HIGH - LOW) / 2, slope / temperature
     return (LOW + HIGH) / 2 + half / np.tanh(rate * half) - 1 / rate
+
+
+def weighted_mean(slope, config):
+    return tilted_mean(slope, config.temperature)
+
+
+def cloned_best(slope, config):
+    """Where slope * action - weight * (action - mean)^2 is largest: the data's mean, drawn towards the reward."""
+    return np.clip(data_mean(slope, config) + slope / (2 * config.cloning_weight), -1, 1)
 
 
 def best(slope, config):
@@ -48,14 +71,38 @@ def best(slope, config):
     return np.sign(slope) if slope else None
 
 
-POLICIES = {"D(pi_beta||pi)": data_mean, "D(Qbar||pi)": weighted_mean, "D(pi||Qbar)": best}
+def best_of_data(slope, config):
+    """The best action that the data have: where they have none, a visit costs without limit."""
+    return {1: HIGH, -1: LOW}.get(np.sign(slope))
 
 
-def learn(name, process, calls=1):
-    """The networks after some hundred updates, as often as there are calls."""
+POLICIES = {"D(pi_beta||pi)": data_mean, "D(Qbar||pi)": weighted_mean, "D(pi||Qbar)": best, "Mixed": cloned_best}
+SPREAD = np.std(np.linspace(LOW, HIGH, ACTIONS))  # of the advantages, where the reward is the action or minus it
+# where the row does not say enough
+OWN = {
+    "algae_dice": best_of_data,
+    "awr": lambda slope, config: tilted_mean(slope, config.temperature * SPREAD),
+    "marwil": lambda slope, config: tilted_mean(slope, SPREAD / config.advantage_scale),
+}
+ON_AVERAGE = {"algae_dice"}  # its critic is lower where the policy acts, by alpha times the ratio of visits
+
+
+def state_values(process):
+    """V of every transition's observation under the data's policy: what critics that never see an action learn."""
+    before = process.data.observations[:, 0] == BEFORE[0]
+    return np.where(before, process.values[before].mean(), process.values[~before].mean())
+
+
+def averaged(values):
+    """The mean over the actions of each observation; transitions stand in turn."""
+    return np.reshape(values, (*np.shape(values)[:-1], ACTIONS, 2)).mean(axis=-2)
+
+
+def learn(name, process, calls=CALLS):
+    """The networks after some hundred updates."""
     owner, changes = SETTINGS[name]
     algorithm = ALGORITHMS[owner]
-    config = algorithm.config(**SMALL, **changes)
+    config = algorithm.config(**(SMALL | changes))
     sizes = Sizes(observation=2, action=1)
     state = initialize(algorithm, config, sizes, jax.random.PRNGKey(0))
     buffer = insert(create(process.data.size, sizes), process.data)
@@ -73,10 +120,16 @@ def actions_at(algorithm, config, networks):
 @pytest.mark.parametrize("name", SETTINGS)
 def test_probe(name, process):
     algorithm, config, networks = learn(name, process)
-    if networks.critic is not None:
+    if isinstance(networks.critic, ValueFunction):
+        found = networks.critic(jnp.asarray(process.data.observations))
+        np.testing.assert_allclose(found, state_values(process), atol=0.05)
+    elif networks.critic is not None:
         found = networks.critic(jnp.asarray(process.data.observations), jnp.asarray(process.data.actions))
-        np.testing.assert_allclose(found, np.broadcast_to(process.values, found.shape), atol=0.03)
-    expected_at = POLICIES[algorithm.row.policy_objective]
+        expected = np.broadcast_to(process.values, found.shape)
+        if algorithm.name in ON_AVERAGE:
+            found, expected = averaged(found), averaged(expected)
+        np.testing.assert_allclose(found, expected, atol=0.03)
+    expected_at = OWN.get(algorithm.name, POLICIES.get(algorithm.row.policy_objective))
     for action, slope in zip(actions_at(algorithm, config, networks), process.slopes.values(), strict=True):
         expected = expected_at(slope, config)
         if expected is not None:
@@ -85,6 +138,17 @@ def test_probe(name, process):
 
 def test_clone_has_the_deviation_of_the_data():
     """The likelihood fits the width of the data's policy too."""
-    _, _, networks = learn("bc", PROCESSES["constant_reward"], calls=12)
+    _, _, networks = learn("bc", PROCESSES["constant_reward"], calls=12 * CALLS)
     found = jnp.exp(networks.actor(jnp.asarray(BOTH, jnp.float32)).log_std)
     np.testing.assert_allclose(found, (HIGH - LOW) / np.sqrt(12), rtol=0.1)
+
+
+def test_the_critic_of_algae_dice_is_low_by_its_regularisation(monkeypatch):
+    """Where every transition ends, the derivative by the critic's bias says: mean residual = (1 - gamma) alpha."""
+    settings = {"regularization": 0.4, "initial_temperature": 1e-4, "dual_learning_rate": 0.0}
+    monkeypatch.setitem(SETTINGS, "strong", ("algae_dice", settings))
+    process = PROCESSES["reward_of_the_observation"]
+    _, _, networks = learn("strong", process)
+    found = networks.critic(jnp.asarray(process.data.observations), jnp.asarray(process.data.actions))
+    low = (1 - DISCOUNT) * settings["regularization"]
+    np.testing.assert_allclose(averaged(found), np.broadcast_to(averaged(process.values) - low, (2, 2)), atol=0.05)

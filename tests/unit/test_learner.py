@@ -39,6 +39,13 @@ def data(count, seed=0):
     )
 
 
+def complete(batch):
+    """A batch with what the learner itself adds for the methods that ask."""
+    generator = np.random.default_rng(5)
+    returns = generator.normal(size=batch.size).astype(np.float32)
+    return batch._replace(returns=returns, initial_observations=batch.observations)
+
+
 def learner(name="bc", seed=0, rows=40, **changes):
     algorithm = ALGORITHMS[name]
     made = Learner(algorithm, algorithm.config(**SMALL, **changes), SCALING, seed, capacity=50)
@@ -56,7 +63,7 @@ def test_three_seeds_in_one_program_are_three_runs(name):
     config = algorithm.config(**SMALL)
     step = partial(update, algorithm, config)
     states = [initialize(algorithm, config, SIZES, jax.random.PRNGKey(seed)) for seed in range(3)]
-    batches = [to_device(data(16, seed)) for seed in range(3)]
+    batches = [to_device(complete(data(16, seed))) for seed in range(3)]
     together = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *batches)
     single, mapped = jax.jit(step), jax.jit(jax.vmap(step))
