@@ -73,8 +73,7 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
         },
         "hand": HAND,
     },
-    # Nachum et al. 2019b, released code (google-research/algae_dice, train_eval.py), but for its random first steps: prior
-    # data stand in their place
+    # Nachum et al. 2019b, released code (google-research/algae_dice), but for its random first steps: prior data instead
     ("algae_dice", "paper"): {
         "all": {"exponent": 1.5, "regularization": 0.01, "actor_period": 2, "batch_size": 256},
     },
