@@ -73,12 +73,14 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
         },
         "hand": HAND,
     },
-    # Nachum et al. 2019b, released code (google-research/algae_dice), but for its random first steps: prior data instead
+    # Nachum et al. 2019b, released code (google-research/algae_dice) without its random first steps: prior data
     ("algae_dice", "paper"): {
         "all": {"exponent": 1.5, "regularization": 0.01, "actor_period": 2, "batch_size": 256},
     },
     # behaviour cloning as the authors ran it: likelihood, batches of 128
     ("bc", "paper"): {"all": {"online_steps": 0, "batch_size": 128, "critics": 0, "actor_weight_decay": 0.0}},
+    # Fujimoto et al. 2019, continuous BCQ's code: sizes and rates are its Config's
+    ("bcq", "paper"): {"all": {"batch_size": 100}, "hand": HAND},
     # Kostrikov et al. 2022, appendix B: locomotion, and beta of 0.5 for the hand
     ("iql", "paper"): {
         "all": {"batch_size": 256, "offline_steps": 1_000_000},

@@ -29,7 +29,20 @@ SETTINGS = {name: (name, {}) for name in ALGORITHMS} | {
     "awac_authors": ("awac", {"temperature": 0.5, "weighting": "softmax", "value": "mean_action"}),
     "sac": ("sac", {"entropy_backup": False, "initial_temperature": 0.01, "dual_learning_rate": 0.0}),
     "algae_dice": ("algae_dice", {"regularization": 0.01, "initial_temperature": 1e-4, "dual_learning_rate": 0.0}),
+    "mpo": (
+        "mpo",
+        {"initial_std": 0.3, "mean_bound": 0.05, "initial_temperature": 1.0, "dual_learning_rate": 0.03},
+    ),
+    "mpo_as_printed": ("mpo_as_run", {"through_samples": False, "baseline": False}),
+    "abm": ("abm", {"behavior_learning_rate": 1e-2}),
+    "abm_as_run": ("abm_as_run", {"behavior_learning_rate": 1e-3, "temperature": 0.6}),
+    # hardly conservative: by how much values are too low is a probe of its own
+    "cql": ("cql", {"initial_temperature": 0.01, "dual_learning_rate": 0.0, "conservative_weight": 0.02}),
+    "cal_ql": ("cal_ql", {"initial_temperature": 0.01, "dual_learning_rate": 0.0, "conservative_weight": 0.02}),
+    "rlpd": ("rlpd", {"entropy_backup": False, "initial_temperature": 0.01, "dual_learning_rate": 0.0}),
     "marwil": ("marwil", {"dual_learning_rate": 0.03, "initial_square": 1.0}),
+    # a perturbation as wide as the action space: the model of the data proposes, and holds nothing back
+    "bcq": ("bcq", {"behavior_hidden": (32, 32), "perturbation": 2.0}),
     "sac_bc": (
         "sac_bc",
         {
@@ -76,11 +89,20 @@ def best_of_data(slope, config):
     return {1: HIGH, -1: LOW}.get(np.sign(slope))
 
 
+def best_of_data(slope, config):
+    """The best action that the data have: a prior that is filtered again and again comes to nothing else."""
+    return {0.0: None, 1.0: HIGH, -1.0: LOW}[slope]
+
+
 POLICIES = {"D(pi_beta||pi)": data_mean, "D(Qbar||pi)": weighted_mean, "D(pi||Qbar)": best, "Mixed": cloned_best}
 SPREAD = np.std(np.linspace(LOW, HIGH, ACTIONS))  # of the advantages, where the reward is the action or minus it
 # where the row does not say enough
 OWN = {
     "algae_dice": best_of_data,
+    "abm": best_of_data,
+    "mpo": best,
+    "mpo_as_run": lambda slope, config: 0.0,  # where it began: its gradient is zero in the mean
+    "mpo_as_printed": best,
     "awr": lambda slope, config: tilted_mean(slope, config.temperature * SPREAD),
     "marwil": lambda slope, config: tilted_mean(slope, SPREAD / config.advantage_scale),
 }
@@ -129,7 +151,7 @@ def test_probe(name, process):
         if algorithm.name in ON_AVERAGE:
             found, expected = averaged(found), averaged(expected)
         np.testing.assert_allclose(found, expected, atol=0.03)
-    expected_at = OWN.get(algorithm.name, POLICIES.get(algorithm.row.policy_objective))
+    expected_at = OWN.get(name, POLICIES.get(algorithm.row.policy_objective))
     for action, slope in zip(actions_at(algorithm, config, networks), process.slopes.values(), strict=True):
         expected = expected_at(slope, config)
         if expected is not None:

@@ -142,6 +142,23 @@ SOURCES = {
         "actor_learning_rate": 3e-4,
         "likelihood": "log_likelihood",
     },
+    # sfujim/BCQ, continuous_BCQ: BCQ.py and main.py
+    ("bcq", "paper", HAND): {
+        "batch_size": 100,
+        "actor_hidden": (400, 300),
+        "critic_hidden": (400, 300),
+        "behavior_hidden": (750, 750),
+        "actor_learning_rate": 1e-3,
+        "critic_learning_rate": 1e-3,
+        "behavior_learning_rate": 1e-3,
+        "perturbation": 0.05,
+        "minimum_share": 0.75,
+        "target_candidates": 10,
+        "acting_candidates": 100,
+        "target_rate": 5e-3,
+        "discount": 0.99,
+        "q_upper_bound": 0.0,
+    },
     ("sac_bc", "paper", HAND): SOFT
     | {
         "batch_size": 1024,

@@ -8,6 +8,7 @@ from awac.figure8 import Row
 # Nair et al. 2020, Figure 8, in our letters: Q^pi for the current policy, Q for the projection's target
 PAPER = {
     "sac": Row("SAC", "Q^pi", "D(pi||Qbar)", "No", "None"),
+    "bcq": Row("BCQ", "Q^pi", "D(pi||Qbar)", "Yes", "Support (linf)"),
     "sac_bc": Row("SAC+BC", "Q^pi", "Mixed", "No", "None"),
     "awr": Row("AWR", "Q^beta", "D(Qbar||pi)", "No", "Implicit"),
     "awac": Row("AWAC", "Q^pi", "D(Qbar||pi)", "No", "Implicit"),
