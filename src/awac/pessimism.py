@@ -10,7 +10,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
+from awac.batch import Batch
 from awac.distributions import TanhGaussian
+from awac.networks import CriticEnsemble, TanhGaussianActor
 
 
 def expectile_loss(errors: Float[Array, " batch"], expectile: float) -> Scalar:
@@ -36,6 +38,24 @@ def policy_proposals(
     """Actions of a policy, and their log-density."""
     repeated = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *leaf.shape)), distribution)
     return repeated.sample_and_log_prob(key)
+
+
+def proposals(
+    actor: TanhGaussianActor,
+    observations: Float[Array, "batch observation"],
+    next_observations: Float[Array, "batch observation"],
+    key: PRNGKeyArray,
+    count: int,
+) -> tuple[Float[Array, "samples batch action"], Float[Array, "samples batch"]]:
+    """Actions at which Q is pressed down, and their log-density: `count` each, in this order, of three sources.
+
+    Even ones, those of the policy at the observation, and those of the policy at the next one (released code of CQL).
+    """
+    even_key, now_key, next_key = jax.random.split(key, 3)
+    now = policy_proposals(actor(observations), now_key, count)
+    after = policy_proposals(actor(next_observations), next_key, count)
+    even = uniform_proposals(even_key, *now[0].shape)
+    return jnp.concatenate([even[0], now[0], after[0]]), jnp.concatenate([even[1], now[1], after[1]])
 
 
 def soft_maximum(
@@ -68,6 +88,25 @@ def calibrate(
     policy has earned, so that the policy need not unlearn once its own returns are seen.
     """
     return jnp.maximum(values, jnp.broadcast_to(jax.lax.stop_gradient(returns), values.shape))
+
+
+def sampled_gap(
+    critic: CriticEnsemble,
+    actor: TanhGaussianActor,
+    batch: Batch,
+    key: PRNGKeyArray,
+    count: int,
+    temperature: float,
+    returns: Float[Array, " batch"] | None = None,
+) -> Float[Array, " ensemble"]:
+    """The conservative gap with `count` actions of each source; calibrated where there are `returns`."""
+    actions, log_densities = proposals(actor, batch.observations, batch.next_observations, key, count)
+    values = critic(batch.observations, actions)
+    if returns is not None:
+        even, own = jnp.split(values, [count], axis=1)
+        values = jnp.concatenate([even, calibrate(own, returns)], axis=1)
+    soft_maxima = soft_maximum(values, log_densities, temperature)
+    return conservative_gap(soft_maxima, critic(batch.observations, batch.actions))
 
 
 def gap_dual_loss(log_multiplier: Float[Array, ""], gaps: Float[Array, " ensemble"], threshold: float) -> Scalar:

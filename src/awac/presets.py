@@ -77,14 +77,89 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
     ("algae_dice", "paper"): {
         "all": {"exponent": 1.5, "regularization": 0.01, "actor_period": 2, "batch_size": 256},
     },
+    # acme (agents/jax/mpo/config.py and networks.py) on one step of reward; its slow copies are taken every 100 updates
+    ("mpo", "paper"): {
+        "all": {
+            "actor_hidden": (256, 256, 256),
+            "critic_hidden": (256, 256, 256),
+            "std": "dependent",
+            "actor_learning_rate": 1e-4,
+            "critic_learning_rate": 1e-4,
+            "dual_learning_rate": 1e-2,
+            "actor_weight_decay": 0.0,
+            "batch_size": 256,
+        },
+        "hand": HAND,
+    },
+    # the authors' script for the hand tasks: two layers in the critics
+    ("mpo_as_run", "paper"): {"all": {"critic_hidden": (256, 256), "offline_batch_size": 128}, "hand": HAND},
+    # Nair et al. 2020, appendix D: AWAC's settings but for the policy's update
+    ("abm", "paper"): {"all": {}, "hand": HAND, "locomotion": {"temperature": 1.0}},
+    ("abm_as_run", "paper"): {
+        "all": {"critic_hidden": (256, 256), "offline_batch_size": 128, "actor_weight_decay": 1e-4},
+        "hand": HAND,
+    },
+    ("sac_as_run", "paper"): {"all": {"critic_hidden": (256, 256), "offline_batch_size": 128}, "hand": HAND},
+    # Rajeswaran et al. 2018, hand_dapg's dapg.txt; ours: steps of 50 episodes, not of 200, with a quarter of the 25
+    # demonstrations for each, so that a budget as small as AWAC's holds more than a few steps
+    ("dapg", "paper"): {
+        "all": {
+            "interval": 10_000,
+            "updates_per_step": 1e-4,
+            "offline_steps": 10_000,
+            "offline_batch_size": 32,
+            "batch_size": 1_250,
+            "mix": (("demonstration", 1.0),),
+            "evaluation_interval": 10_000,
+            "log_interval": 10_000,
+            "checkpoint_interval": 10_000,
+            "critics": 0,
+        },
+        "hand": HAND,
+    },
     # behaviour cloning as the authors ran it: likelihood, batches of 128
     ("bc", "paper"): {"all": {"online_steps": 0, "batch_size": 128, "critics": 0, "actor_weight_decay": 0.0}},
     # Fujimoto et al. 2019, continuous BCQ's code: sizes and rates are its Config's
     ("bcq", "paper"): {"all": {"batch_size": 100}, "hand": HAND},
+    # the AWAC authors' copy of BEAR (rlkit, torch/sac/bear.py) as their launchers call it
+    ("bear", "paper"): {
+        "all": {"batch_size": 256, "target_rate": 1e-2, "actor_learning_rate": 1e-3, "critic_learning_rate": 1e-3},
+        "hand": HAND,
+    },
     # Kostrikov et al. 2022, appendix B: locomotion, and beta of 0.5 for the hand
     ("iql", "paper"): {
         "all": {"batch_size": 256, "offline_steps": 1_000_000},
         "hand": HAND | {"temperature": 2.0},
+    },
+    # Kumar et al. 2020, released code (README and cql_mujoco_new.py), weight without Lagrange
+    ("cql", "paper"): {
+        "all": {"batch_size": 256, "offline_steps": 1_000_000, "clone_steps": 40_000},
+        "hand": HAND,
+    },
+    # Nakamoto et al. 2023, released code (scripts of antmaze, and of adroit, whose rewards are scaled by 10)
+    ("cal_ql", "paper"): {
+        "all": {"batch_size": 256, "offline_steps": 1_000_000, "mix": (("online", 0.5),)},
+        "hand": HAND
+        | {
+            "actor_hidden": (512, 512),
+            "critic_hidden": (512, 512, 512),
+            "offline_steps": 20_000,
+            "conservative_weight": 0.1,
+            "conservative_temperature": 0.1,
+        },
+    },
+    # Ball et al. 2023, released code: README and configs/rlpd_config.py
+    ("rlpd", "paper"): {
+        "all": {
+            "batch_size": 256,
+            "offline_steps": 0,
+            "random_steps": 5_000,
+            "updates_per_step": 20.0,
+            "actor_period": 20,
+            "interval": 20,
+            "mix": (("online", 0.5),),
+        },
+        "hand": HAND | {"actor_hidden": (256, 256, 256), "critic_hidden": (256, 256, 256), "entropy_backup": False},
     },
     # Haarnoja et al. 2018, Table 1, with 5 000 random steps as their code has
     ("sac", "paper"): {

@@ -13,11 +13,12 @@ from collections.abc import Callable, Sequence
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from awac.networks import CRITIC_FINAL_SCALE, MLP, Sizes
 
 CHUNK = 4096  # observations at a time: the hidden layers of a whole ring would not fit
+NEEDED = 256  # of those that are needed, at a time
 
 
 class ValueFunction(eqx.Module):
@@ -92,3 +93,20 @@ def in_chunks(
 ) -> Float[Array, " n"]:
     """`value` of every observation, some thousands at a time."""
     return jax.lax.map(lambda one: value(one[None])[0], observations, batch_size=min(CHUNK, observations.shape[0]))
+
+
+def where_needed(
+    value: Callable[[Float[Array, "m observation"]], Float[Array, " m"]],
+    observations: Float[Array, "n observation"],
+    needed: Bool[Array, " n"],
+) -> Float[Array, " n"]:
+    """`value` of the observations where it is needed, 0 elsewhere: in the time that these few take, not all."""
+    counted = jnp.cumsum(needed, dtype=jnp.int32)
+
+    def fill(carry: tuple[Int[Array, ""], Float[Array, " n"]]) -> tuple[Int[Array, ""], Float[Array, " n"]]:
+        done, found = carry
+        places = jnp.searchsorted(counted, done + 1 + jnp.arange(NEEDED))  # past the end where no more are needed
+        return done + NEEDED, found.at[places].set(value(observations[places]), mode="drop")
+
+    start = (jnp.int32(0), jnp.zeros_like(observations[:, 0]))
+    return jax.lax.while_loop(lambda carry: carry[0] < counted[-1], fill, start)[1]

@@ -23,6 +23,16 @@ def conservative_gap(soft_maxima, values):
     return np.mean([high - low for high, low in zip(soft_maxima, values, strict=True)])
 
 
+def gap_dual_loss(log_multiplier, gaps, threshold):
+    """Kumar et al. 2020, equation 30, as a loss: alpha grows while the gap exceeds tau."""
+    return np.mean([-np.exp(log_multiplier) * (gap - threshold) for gap in gaps])
+
+
+def subset_minimum(values, size, numbers):
+    """Chen et al. 2021: the least of the members whose `numbers` are the smallest."""
+    return values[np.argsort(numbers)[:size]].min(axis=0)
+
+
 def calibrate(values, returns):
     """Nakamoto et al. 2023: Q of the policy's actions, (samples, batch), raised to the return where it is below."""
     return np.array([[max(value, floor) for value, floor in zip(row, returns, strict=True)] for row in values])

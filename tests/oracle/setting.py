@@ -18,6 +18,11 @@ def noise(shape):
     return np.random.default_rng(zlib.crc32(repr(tuple(shape)).encode())).normal(size=shape)
 
 
+def even_noise(shape):
+    """Numbers between 0 and 1 that depend on their shape alone."""
+    return np.random.default_rng(zlib.crc32(repr(tuple(shape)).encode())).uniform(size=shape)
+
+
 def make_batch(generator):
     return Batch(
         observations=generator.normal(size=(BATCH, SIZES.observation)),

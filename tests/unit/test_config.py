@@ -120,8 +120,98 @@ ALGAE = {
     "initial_temperature": 1.0,
     "target_entropy_per_action": -1.0,
 }
+# what the authors' other methods share with AWAC (appendix D), and their scripts for the hand tasks
+SKELETON = {
+    "actor_hidden": (256, 256, 256, 256),
+    "actor_learning_rate": 3e-4,
+    "critic_learning_rate": 3e-4,
+    "actor_weight_decay": 1e-4,
+    "batch_size": 1024,
+    "offline_steps": 25_000,
+    "target_rate": 5e-3,
+    "discount": 0.99,
+}
+AS_RUN = SKELETON | {"critic_hidden": (256, 256), "offline_batch_size": 128, "q_upper_bound": 0.0}
+# aviralkumar2907/CQL: README and d4rl/examples/cql_mujoco_new.py
+CONSERVATIVE = {
+    "actor_hidden": (256, 256, 256),
+    "critic_hidden": (256, 256, 256),
+    "batch_size": 256,
+    "offline_steps": 1_000_000,
+    "clone_steps": 40_000,
+    "discount": 0.99,
+    "target_rate": 5e-3,
+    "actor_learning_rate": 1e-4,
+    "critic_learning_rate": 3e-4,
+    "dual_learning_rate": 1e-4,
+    "actor_weight_decay": 0.0,
+    "critics": 2,
+    "target_entropy_per_action": -1.0,
+    "entropy_backup": False,
+    "conservative_weight": 5.0,
+    "conservative_temperature": 1.0,
+    "conservative_threshold": None,
+    "proposals": 10,
+}
+# nakamotoo/Cal-QL: scripts/run_antmaze.sh, and run_adroit.sh with reward_scale 10 and cql_min_q_weight 1
+CALIBRATED = {
+    "actor_hidden": (256, 256),
+    "critic_hidden": (256, 256, 256, 256),
+    "batch_size": 256,
+    "offline_steps": 1_000_000,
+    "mix": (("online", 0.5),),
+    "actor_learning_rate": 1e-4,
+    "critic_learning_rate": 3e-4,
+    "entropy_backup": False,
+    "conservative_weight": 5.0,
+    "proposals": 10,
+}
+# ikostrikov/rlpd: README and configs/rlpd_config.py
+ENSEMBLE = {
+    "actor_hidden": (256, 256),
+    "critic_hidden": (256, 256),
+    "critics": 10,
+    "critic_norm": True,
+    "target_critics": 2,
+    "target_entropy_per_action": -0.5,
+    "initial_temperature": 1.0,
+    "entropy_backup": True,
+    "actor_learning_rate": 3e-4,
+    "critic_learning_rate": 3e-4,
+    "dual_learning_rate": 3e-4,
+    "batch_size": 256,
+    "offline_steps": 0,
+    "random_steps": 5_000,
+    "updates_per_step": 20.0,
+    "actor_period": 20,
+    "mix": (("online", 0.5),),
+}
+
+# aravindr93/hand_dapg, dapg/examples/dapg.txt, and the defaults of mjrl's DAPG
+DEMONSTRATED = {
+    "actor_hidden": (32, 32),
+    "offline_batch_size": 32,
+    "actor_learning_rate": 1e-3,
+    "critic_hidden": (128, 128),
+    "value_batch_size": 64,
+    "value_epochs": 2,
+    "critic_learning_rate": 1e-3,
+    "step_size": 0.05,
+    "discount": 0.995,
+    "trace_decay": 0.97,
+    "demonstration_weight": 0.01,
+    "demonstration_decay": 0.95,
+    "iterations": 10,
+    "damping": 1e-4,
+    "log_std_floor": -3.0,
+    "actor_weight_decay": 0.0,
+    "mix": (("demonstration", 1.0),),
+    "interval": 10_000,
+    "updates_per_step": 1e-4,
+}
 
 SOURCES = {
+    ("dapg", "paper", HAND): DEMONSTRATED | {"q_upper_bound": 0.0},
     ("algae_dice", "paper", LOCOMOTION): ALGAE,
     ("awac", "paper", HAND): TABLE_TWO | {"temperature": 0.3, "q_upper_bound": 0.0},
     ("awac", "paper", LOCOMOTION): TABLE_TWO | {"temperature": 1.0, "q_upper_bound": None},
@@ -159,6 +249,28 @@ SOURCES = {
         "discount": 0.99,
         "q_upper_bound": 0.0,
     },
+    # Asap7772/railrl_evalsawyer, rlkit/torch/sac/bear.py, and icml2020/hand/bear*
+    ("bear", "paper", HAND): {
+        "batch_size": 256,
+        "offline_steps": 25_000,
+        "actor_hidden": (256, 256),
+        "critic_hidden": (256, 256),
+        "behavior_hidden": (750, 750),
+        "actor_learning_rate": 1e-3,
+        "critic_learning_rate": 1e-3,
+        "behavior_learning_rate": 3e-4,
+        "dual_learning_rate": 1e-3,
+        "target_rate": 1e-2,
+        "kernel": "laplacian",
+        "kernel_width": 50.0,
+        "discrepancy_samples": 10,
+        "threshold": 0.05,
+        "online_threshold": None,
+        "warm_start": 20_000,
+        "minimum_share": 0.75,
+        "candidates": 10,
+        "q_upper_bound": 0.0,
+    },
     ("sac_bc", "paper", HAND): SOFT
     | {
         "batch_size": 1024,
@@ -180,6 +292,48 @@ SOURCES = {
     },
     ("iql", "paper", HAND): IMPLICIT | {"temperature": 2.0, "q_upper_bound": 0.0},
     ("iql", "paper", LOCOMOTION): IMPLICIT | {"temperature": 1 / 3, "q_upper_bound": None},
+    ("mpo", "paper", HAND): {  # google-deepmind/acme, agents/jax/mpo
+        "samples": 20,
+        "divergence_bound": 0.1,
+        "mean_bound": 0.0025,
+        "scale_bound": 1e-6,
+        "initial_temperature": 10.0,
+        "initial_multipliers": (10.0, 1000.0),
+        "initial_std": 0.7,
+        "actor_learning_rate": 1e-4,
+        "critic_learning_rate": 1e-4,
+        "dual_learning_rate": 1e-2,
+        "actor_weight_decay": 0.0,
+        "batch_size": 256,
+        "discount": 0.99,
+        "q_upper_bound": 0.0,
+    },
+    ("mpo_as_run", "paper", HAND): AS_RUN
+    | {"temperature": 0.3, "advantage_clip": 2.0, "baseline": True, "through_samples": True},
+    ("abm", "paper", HAND): SKELETON | {"temperature": 0.3, "q_upper_bound": 0.0},
+    ("abm", "paper", LOCOMOTION): SKELETON | {"temperature": 1.0, "q_upper_bound": None},
+    ("abm_as_run", "paper", HAND): AS_RUN | {"temperature": 0.3, "advantage_clip": 2.0},
+    ("sac_as_run", "paper", HAND): AS_RUN,
+    ("cql", "paper", LOCOMOTION): CONSERVATIVE | {"q_upper_bound": None},
+    ("cql", "paper", HAND): CONSERVATIVE | {"q_upper_bound": 0.0},
+    ("cal_ql", "paper", OTHER): CALIBRATED,
+    ("cal_ql", "paper", HAND): CALIBRATED
+    | {
+        "actor_hidden": (512, 512),
+        "critic_hidden": (512, 512, 512),
+        "offline_steps": 20_000,
+        "conservative_weight": 0.1,
+        "conservative_temperature": 0.1,
+        "q_upper_bound": 0.0,
+    },
+    ("rlpd", "paper", LOCOMOTION): ENSEMBLE,
+    ("rlpd", "paper", HAND): ENSEMBLE
+    | {
+        "actor_hidden": (256, 256, 256),
+        "critic_hidden": (256, 256, 256),
+        "entropy_backup": False,
+        "q_upper_bound": 0.0,
+    },
     ("sac", "paper", LOCOMOTION): SOFT | {"q_upper_bound": None},
 }
 VALUES = [(key, name, value) for key, values in SOURCES.items() for name, value in values.items()]

@@ -1,0 +1,81 @@
+"""What pessimistic values are estimates of: expectiles, integrals, returns that end behind a time-out."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.optimize import brentq
+
+from awac.algorithms import ALGORITHMS
+from awac.algorithms.cal_ql import returns
+from awac.distributions import TanhGaussian
+from awac.networks import Sizes, lower_q
+from awac.pessimism import expectile_loss, policy_proposals, soft_maximum, subset_minimum, uniform_proposals
+from awac.returns import where_needed
+from tests.golden.traces import LIVELY, SIZES, data
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
+COUNT = 20_000
+
+
+@pytest.mark.parametrize("expectile", [0.5, 0.7, 0.95])
+def test_the_minimiser_is_the_expectile(expectile):
+    """Where the weighted distances of the values above and of those below are equal."""
+    values = np.random.default_rng(0).gamma(2.0, size=200)
+
+    def balance(v):
+        return expectile * np.maximum(values - v, 0).sum() - (1 - expectile) * np.maximum(v - values, 0).sum()
+
+    found = brentq(balance, values.min(), values.max())
+    slope = jax.grad(lambda v: expectile_loss(jnp.asarray(values, jnp.float32) - v, expectile))(jnp.float32(found))
+    assert abs(slope) < 1e-5
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.2])
+@pytest.mark.parametrize("source", ["even", "policy"])
+def test_the_soft_maximum_is_an_integral_whatever_the_proposals(source, temperature):
+    """T log of the integral of exp(Q / T) over [-1, 1], for Q = sin 3a."""
+    grid = np.linspace(-1, 1, 4001)
+    expected = temperature * np.log(np.trapezoid(np.exp(np.sin(3 * grid) / temperature), grid))
+    if source == "even":
+        actions, log_densities = uniform_proposals(jax.random.PRNGKey(0), COUNT, 1, 1)
+    else:
+        wide = TanhGaussian(jnp.full((1, 1), 0.2), jnp.full((1, 1), 0.1))
+        actions, log_densities = policy_proposals(wide, jax.random.PRNGKey(0), COUNT)
+    values = jnp.sin(3 * actions[None, :, :, 0])
+    np.testing.assert_allclose(soft_maximum(values, log_densities, temperature)[0, 0], expected, atol=0.02)
+
+
+def test_every_member_is_drawn_as_often_as_the_others():
+    """The least of two of four: member i is it if the other is above, C(3 - i, 1) of 6 pairs."""
+    values = jnp.broadcast_to(jnp.arange(4.0)[:, None], (4, 3))
+    keys = jax.random.split(jax.random.PRNGKey(0), 6000)
+    found = np.asarray(jax.vmap(lambda key: subset_minimum(values, key, 2))(keys))
+    np.testing.assert_array_equal(found, np.broadcast_to(found[:, :1], found.shape))
+    np.testing.assert_allclose(np.bincount(found[:, 0].astype(int)) / 6000, np.array([3, 2, 1]) / 6, atol=0.03)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 1.0])
+def test_values_are_found_where_they_are_needed(share):
+    generator = np.random.default_rng(1)
+    observations = jnp.asarray(generator.normal(size=(1500, 2)), jnp.float32)
+    needed = generator.random(1500) < share
+    found = jax.jit(lambda o, n: where_needed(lambda x: jnp.sum(x, axis=1), o, n))(observations, jnp.asarray(needed))
+    np.testing.assert_allclose(found, np.where(needed, np.sum(observations, axis=1), 0.0), atol=1e-6)
+
+
+def test_returns_of_calibration_step_by_step():
+    """r + gamma R', nothing behind the end of an episode, and the slow critics' value behind a time-out."""
+    algorithm = ALGORITHMS["cal_ql"]
+    config = algorithm.config(**LIVELY)
+    networks = algorithm.networks(jax.random.PRNGKey(0), Sizes(*SIZES), config)
+    ordered = data().map(jnp.asarray)
+    actions = networks.actor(ordered.next_observations).mode()
+    behind = np.asarray(lower_q(networks.target_critic, ordered.next_observations, actions), np.float64)
+    following, expected = 0.0, []
+    for step in reversed(range(ordered.size)):
+        future = behind[step] if ordered.truncated[step] else following
+        following = float(ordered.rewards[step]) + (0.0 if ordered.terminated[step] else config.discount * future)
+        expected.insert(0, following)
+    np.testing.assert_allclose(returns(networks, ordered, config), expected, rtol=1e-4, atol=1e-4)
