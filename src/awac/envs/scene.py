@@ -16,7 +16,7 @@ SKY = {"rgb1": (0.93, 0.95, 0.97), "rgb2": (0.55, 0.63, 0.72), "width": 256, "he
 
 
 def new_spec(floor: float = FLOOR) -> Any:
-    """An `MjSpec` in radians with steps of `TIMESTEP`, sky, light, and at z = `floor` (m) a floor that nothing touches."""
+    """An `MjSpec` in radians, with steps of `TIMESTEP`, sky, light, and a `floor` at this height (m) to look at."""
     spec = mujoco.MjSpec()
     spec.compiler.degree = False
     spec.option.timestep = TIMESTEP
