@@ -15,8 +15,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
+from awac.batch import Batch
 from awac.distributions import Gaussian, normal_log_prob
-from awac.networks import LOG_STD_RANGE, MLP, GaussianActor, Sizes
+from awac.hyperparameters import Hyperparameters
+from awac.networks import LOG_STD_RANGE, MLP, GaussianActor, Networks, Sizes
 
 LATENT_CLIP = 0.5  # half-width of the latents that actions are drawn from (BCQ's code)
 LATENT_LOG_STD_RANGE = (-4.0, 15.0)  # BCQ's code
@@ -139,15 +141,15 @@ def reconstruct(
 
 
 def autoencoder_loss(
-    model: Autoencoder,
-    observations: Float[Array, "batch observation"],
-    actions: Float[Array, "batch action"],
-    key: PRNGKeyArray,
-) -> Scalar:
+    behavior: Autoencoder, networks: Networks, batch: Batch, config: Hyperparameters, key: PRNGKeyArray
+) -> tuple[Scalar, dict[str, Scalar]]:
     """Mean over actions of (a - a')^2, plus half the mean over latents of their divergence (BCQ, appendix D)."""
-    decoded, divergence = reconstruct(model, observations, actions, key)
-    latents = 2 * actions.shape[-1]
-    return jnp.mean(jnp.square(decoded - actions)) + DIVERGENCE_WEIGHT * jnp.mean(divergence) / latents
+    del networks, config
+    decoded, divergence = reconstruct(behavior, batch.observations, batch.actions, key)
+    error, divergence = jnp.mean(jnp.square(decoded - batch.actions)), jnp.mean(divergence)
+    latents = 2 * batch.actions.shape[-1]
+    metrics = {"reconstruction_error": error, "latent_divergence": divergence}
+    return error + DIVERGENCE_WEIGHT * divergence / latents, metrics
 
 
 def evidence_lower_bound(

@@ -61,6 +61,10 @@ class TanhGaussian(eqx.Module):
         """Samples of shape `(*count, *batch, action)`, inside (-1, 1)."""
         return jnp.tanh(Gaussian(self.mean, self.log_std).sample(key, count))
 
+    def before(self) -> Gaussian:
+        """The normal distribution whose tanh this is."""
+        return Gaussian(self.mean, self.log_std)
+
     def sample_and_log_prob(self, key: PRNGKeyArray) -> tuple[Float[Array, "*batch action"], Float[Array, "*batch"]]:
         """One sample per element and its log-density, without the loss of digits of an arctanh."""
         before = Gaussian(self.mean, self.log_std).sample(key)

@@ -1,9 +1,11 @@
 """What a golden trace is: the metrics of 100 seeded updates on fixed data, and how two traces are compared."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from awac.algorithm import State, initialize
@@ -28,7 +30,10 @@ TOLERANCE = 1e-3  # another processor sums in another order; another equation is
 
 # trace -> algorithm, settings
 TRACES = {name: (name, {}) for name in ALGORITHMS} | {
+    "bear": ("bear", {"warm_start": 50}),
     "awac_authors": ("awac", {"weighting": "softmax", "value": "mean_action", "advantage_clip": 0.05}),
+    # few iterations and a strong damping: the rounding of ten undamped ones would grow from step to step
+    "dapg": ("dapg", {"iterations": 3, "damping": 1.0, "step_size": 0.01}),
     "awac_divergence": ("awac", {"divergence_bound": 0.5, "temperature": 1e-3, "critic_norm": True}),
 }
 
@@ -62,7 +67,9 @@ def run(name: str, **changes: object) -> dict[str, list[float]]:
     buffer = insert(create(TRANSITIONS, SIZES), data())
     sampling = Sampling(batch_size=32, mix=((3, 0.5),), return_steps=2)
     found: dict[str, list[float]] = {}
-    for _ in range(CALLS):
+    for call in range(CALLS):
+        if algorithm.on_policy and call == CALLS // 2:  # what was data until now, its policy shall have collected
+            state, sampling = replace(state, online=jnp.bool_(True)), sampling._replace(newest=TRANSITIONS // 4)
         state, metrics = run_updates(algorithm, config, sampling, UPDATES_PER_CALL, state, buffer)
         for metric, value in sorted(metrics.items()):
             found.setdefault(metric, []).append(float(f"{float(value):.6g}"))

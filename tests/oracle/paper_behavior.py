@@ -44,13 +44,14 @@ def mixture_log_prob(model, observations, actions):
     count, size = model.components, actions.shape[-1]
     output = mlp(model.network, observations)
     shares = np.exp(output[:, :count]) / np.exp(output[:, :count]).sum(axis=-1, keepdims=True)
-    density = 0
+    log_density = -np.inf
     for component in range(count):
         start = count + 2 * size * component
         mean, logit = output[:, start : start + size], output[:, start + size : start + 2 * size]
         std = np.exp(-6 + 6 / (1 + np.exp(-logit)))
-        density = density + shares[:, component] * np.exp(paper.normal_log_prob(actions, np.tanh(mean), std))
-    return np.log(density)
+        own = np.log(shares[:, component]) + paper.normal_log_prob(actions, np.tanh(mean), std)
+        log_density = np.logaddexp(log_density, own)
+    return log_density
 
 
 def perturb(actor, observations, actions):

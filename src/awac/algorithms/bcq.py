@@ -64,14 +64,6 @@ def networks(key: PRNGKeyArray, sizes: Sizes, config: Config) -> Networks:
     return Networks(actor=actor, critic=critic, behavior=behavior, target_critic=critic, target_actor=actor)
 
 
-def behavior_loss(
-    behavior: Autoencoder, networks: Networks, batch: Batch, config: Config, key: PRNGKeyArray
-) -> tuple[Scalar, Metrics]:
-    """The autoencoder's loss on all data, those of the policy itself included."""
-    del networks, config
-    return autoencoder_loss(behavior, batch.observations, batch.actions, key), {}
-
-
 def critic_loss(
     critic: CriticEnsemble, networks: Networks, batch: Batch, config: Config, key: PRNGKeyArray
 ) -> tuple[Scalar, Metrics]:
@@ -113,6 +105,6 @@ BCQ = Algorithm(
     networks=networks,
     actor=actor_loss,
     critic=critic_loss,
-    behavior=behavior_loss,
+    behavior=autoencoder_loss,
     act=act,
 )
