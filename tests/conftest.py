@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
 LEARNER = ("objectives", "distributions", "networks", "algorithm", "algorithms", "data.buffer")
-LEARNER += ("behavior", "divergences", "pessimism", "projections", "returns")
+LEARNER += ("behavior", "divergences", "dual_objectives", "natural_gradient", "pessimism", "projections", "returns")
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 install_import_hook([f"awac.{module}" for module in LEARNER], "beartype.beartype")

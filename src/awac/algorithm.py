@@ -49,7 +49,7 @@ class Algorithm:
     act: Act | None = None  # where actions are not simply sampled from the actor
     returns: Returns | None = None  # `batch.returns` for the whole buffer in time order, anew for each compiled call
     initial_observations: bool = False  # whether batches carry `initial_observations`
-    on_policy: bool = False  # whether online batches begin with all that was collected since the last update
+    on_policy: bool = False  # whether `newest` of online batches holds all that was collected since the last update
     update: Update | None = None  # where a step is more than `update` below
 
 

@@ -36,6 +36,7 @@ class Batch(NamedTuple):
     # for methods that ask for them, in the learner alone
     returns: Array = None  # float32 (n,), the return that followed, as the method defines it
     initial_observations: Array = None  # float32 (n, observation), where episodes began, drawn for themselves
+    newest: Any = None  # a Batch (m, ...), all since the last update, in time order: on-policy methods, online
 
     def stored(self) -> dict[str, Array]:
         """The arrays of what happened, by name: what files keep."""
@@ -51,7 +52,7 @@ class Batch(NamedTuple):
         return Batch(*(None if array is None else function(array) for array in self))
 
 
-STORED = set(Batch._fields) - {"returns", "initial_observations"}
+STORED = set(Batch._fields) - {"returns", "initial_observations", "newest"}
 
 
 def concatenate(batches: list[Batch]) -> Batch:

@@ -33,7 +33,7 @@ class Sampling(NamedTuple):
     batch_size: int
     mix: Mix = ()
     return_steps: int = 1
-    newest: int = 0  # the batch begins with so many of the newest transitions, in time order
+    newest: int = 0  # so many of the newest transitions come with the batch, in time order
 
 
 def draw(
@@ -44,7 +44,7 @@ def draw(
     size, mix, return_steps, recent = sampling
     batch = sample(buffer, key, size, mix, return_steps, config.discount)
     if recent:
-        batch = jax.tree.map(lambda *parts: jnp.concatenate(parts), newest(buffer, recent), batch)
+        batch = batch._replace(newest=newest(buffer, recent))
     if algorithm.initial_observations:
         key = jax.random.fold_in(key, 0)
         batch = batch._replace(initial_observations=draw_beginnings(buffer, starts, key, size))
@@ -140,7 +140,10 @@ class Learner:
         """The batch on which a halted state stopped, by field: with `state` it shows the failure again."""
         buffer, starts = prepare(self.algorithm, self.config, self._state, self._buffer)
         batch = draw(self.algorithm, self.config, sampling, self._state, buffer, starts)
-        return {name: np.asarray(array) for name, array in batch._asdict().items() if array is not None}
+        arrays = batch._replace(newest=None)._asdict()
+        if batch.newest is not None:
+            arrays |= {f"newest_{name}": array for name, array in batch.newest._asdict().items()}
+        return {name: np.asarray(array) for name, array in arrays.items() if array is not None}
 
     def go_online(self) -> None:
         """Tells the losses that the policy has begun to act: some change their constraint there."""

@@ -14,7 +14,8 @@ ROW = re.compile(r"^\|.*\|\s*`(?P<name>[\w.]+)`\s*\|$", re.MULTILINE)
 LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 FENCE = re.compile(r"^```(?P<language>\w+)[^\n]*\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 # modules whose every function has a row
-EQUATIONS = ("objectives", "behavior", "divergences", "dual_objectives", "pessimism", "projections", "returns")
+EQUATIONS = ("objectives", "behavior", "divergences", "dual_objectives", "natural_gradient", "pessimism")
+EQUATIONS += ("projections", "returns")
 SHELLS = {"console", "bash", "sh", "shell"}
 
 

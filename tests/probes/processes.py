@@ -51,6 +51,18 @@ def constant(value):
     return lambda actions: np.full(len(actions), value)
 
 
+def played(process, act, copies):
+    """The steps of the data, each `copies` times, with the actions of another policy and what those are paid."""
+    data = concatenate([process.data] * copies)
+    actions, rewards, values = act(data.observations), data.rewards.copy(), np.tile(process.values, copies)
+    for observation, slope in process.slopes.items():
+        if slope:
+            own = (data.observations == np.float32(observation)).all(axis=1)
+            rewards[own] = values[own] = slope * actions[own, 0]
+    provenance = np.full(data.size, Provenance.ONLINE, np.int8)
+    return process._replace(data=data._replace(actions=actions, rewards=rewards, provenance=provenance), values=values)
+
+
 EACH = np.linspace(LOW, HIGH, ACTIONS)
 ONE, ZERO = np.ones(ACTIONS), np.zeros(ACTIONS)
 

@@ -28,9 +28,10 @@ def with_returns(buffer: Buffer, returns: Callable[[Batch], Float[Array, " n"]])
 
 
 def newest(buffer: Buffer, count: int) -> Batch:
-    """The last `count` transitions in time order."""
+    """The last `count` transitions in time order; the newest marked truncated, for what follows it is not known yet."""
     places = (buffer.position - count + jnp.arange(count)) % buffer.data.rewards.shape[0]
-    return jax.tree.map(lambda ring: ring[places], buffer.data)
+    found = jax.tree.map(lambda ring: ring[places], buffer.data)
+    return found._replace(truncated=found.truncated.at[-1].set(True))
 
 
 def beginnings(buffer: Buffer) -> Int[Array, " capacity"]:
