@@ -9,7 +9,6 @@ its critic values the policies that made the data, not the one that learns.
 
 from dataclasses import dataclass, replace
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
@@ -19,9 +18,9 @@ from awac.batch import Batch
 from awac.distributions import Gaussian
 from awac.figure8 import Row
 from awac.hyperparameters import Hyperparameters
-from awac.networks import LOG_STD_RANGE, GaussianActor, Networks, Sizes
+from awac.networks import GaussianActor, Networks, Sizes
 from awac.objectives import advantage_weight, effective_sample_size, td_loss, weighted_likelihood_loss
-from awac.projections import advantage_std, normalize_advantage
+from awac.projections import advantage_std, normalize_advantage, start_deviation
 from awac.returns import ValueFunction, in_chunks, lambda_returns, return_scale
 
 
@@ -45,10 +44,7 @@ def networks(key: PRNGKeyArray, sizes: Sizes, config: Config) -> Networks:
     actor_key, critic_key = jax.random.split(key)
     actor = GaussianActor(actor_key, sizes, config.actor_hidden, config.std)
     if config.action_std is not None:
-        low, high = LOG_STD_RANGE
-        share = (jnp.log(config.action_std) - low) / (high - low)
-        logit = jnp.full(sizes.action, jax.scipy.special.logit(share))
-        actor = eqx.tree_at(lambda tree: tree.log_std_logit, actor, logit)
+        actor = start_deviation(actor, config.action_std)
     scale = return_scale(config.discount)
     return Networks(
         actor=actor, critic=ValueFunction(critic_key, sizes, config.critic_hidden, config.q_upper_bound, scale)

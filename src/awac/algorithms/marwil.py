@@ -20,7 +20,7 @@ from awac.hyperparameters import Hyperparameters
 from awac.networks import GaussianActor, Networks, Sizes
 from awac.objectives import advantage_weight, effective_sample_size, td_loss, weighted_likelihood_loss
 from awac.projections import running_norm_loss
-from awac.returns import ValueFunction, in_chunks, return_scale, returns_to_go
+from awac.returns import ValueFunction, return_scale, returns_to_go, where_needed
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def networks(key: PRNGKeyArray, sizes: Sizes, config: Config) -> Networks:
 
 def returns(networks: Networks, ordered: Batch, config: Config) -> Float[Array, " n"]:
     """What followed each transition, to the end of its episode; behind a time-out, V."""
-    next_values = in_chunks(networks.critic, ordered.next_observations)
+    next_values = where_needed(networks.critic, ordered.next_observations, ordered.truncated)
     return returns_to_go(ordered.rewards, ordered.terminated, ordered.truncated, next_values, config.discount)
 
 

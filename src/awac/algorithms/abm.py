@@ -1,0 +1,102 @@
+# JAX, Equinox and Optax are typed in part only:
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownLambdaType=false, reportUnknownParameterType=false
+"""Advantage-weighted behaviour model (Siegel et al. 2020) as Nair et al. 2020 write it: Equations 28 and 29.
+
+prior <- argmax E_{s, a ~ D}[log prior(a | s) 1[A(s, a) > 0]]; policy <- argmax E_{s ~ D, a ~ prior(s)}[log pi(a | s)
+exp(A(s, a) / lambda)], with A from a critic of the current policy.
+"""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray, Scalar
+
+from awac.algorithm import Algorithm, Metrics
+from awac.batch import Batch
+from awac.figure8 import Row
+from awac.hyperparameters import Hyperparameters
+from awac.networks import CriticEnsemble, GaussianActor, Networks, Sizes, lower_q
+from awac.objectives import advantage_weight, effective_sample_size, td_loss, td_target, weighted_likelihood_loss
+
+
+@dataclass(frozen=True)
+class Config(Hyperparameters):
+    """Settings of ABM."""
+
+    temperature: float = 0.3
+    """lambda of the policy's weights: as AWAC's, 0.3 for manipulation, 1.0 for locomotion."""
+    weight_cap: float = 100.0
+    """Largest weight of the policy: keeps float32 finite; not in the paper."""
+
+
+def networks(key: PRNGKeyArray, sizes: Sizes, config: Config) -> Networks:
+    """Actor, prior, critics, and targets that start as copies of the critics."""
+    actor_key, prior_key, critic_key = jax.random.split(key, 3)
+    critic = CriticEnsemble(
+        critic_key, sizes, config.critic_hidden, config.critics, config.critic_norm, config.q_upper_bound
+    )
+    return Networks(
+        actor=GaussianActor(actor_key, sizes, config.actor_hidden, config.std),
+        behavior=GaussianActor(prior_key, sizes, config.actor_hidden, config.std),
+        critic=critic,
+        target_critic=critic,
+    )
+
+
+def critic_loss(
+    critic: CriticEnsemble, networks: Networks, batch: Batch, config: Config, key: PRNGKeyArray
+) -> tuple[Scalar, Metrics]:
+    """Equations 4 and 5, with one policy sample at the next observation."""
+    next_actions = networks.actor(batch.next_observations).sample(key)
+    next_values = lower_q(networks.target_critic, batch.next_observations, next_actions)
+    targets = td_target(
+        batch.rewards, batch.terminated, batch.steps, next_values, config.discount, config.q_upper_bound
+    )
+    values = critic(batch.observations, batch.actions)
+    return td_loss(values, targets), {"q_mean": jnp.mean(values), "target_mean": jnp.mean(targets)}
+
+
+def advantage(
+    networks: Networks, observations: Float[Array, "batch observation"], actions: Array, key: PRNGKeyArray
+) -> Float[Array, " batch"]:
+    """Q(s, a) - V(s), V(s) being Q at one policy sample."""
+    policy_actions = networks.actor(observations).sample(key)
+    value = lower_q(networks.critic, observations, policy_actions)
+    return lower_q(networks.critic, observations, actions) - value
+
+
+def behavior_loss(
+    prior: GaussianActor, networks: Networks, batch: Batch, config: Config, key: PRNGKeyArray
+) -> tuple[Scalar, Metrics]:
+    """Equation 28: the likelihood of those actions of the data that are better than the policy's."""
+    del config
+    better = jnp.where(advantage(networks, batch.observations, batch.actions, key) > 0.0, 1.0, 0.0)
+    log_prob = prior(batch.observations).log_prob(batch.actions)
+    return weighted_likelihood_loss(log_prob, better), {"prior_log_prob": jnp.mean(log_prob), "kept": jnp.mean(better)}
+
+
+def actor_loss(
+    actor: GaussianActor, networks: Networks, batch: Batch, config: Config, key: PRNGKeyArray
+) -> tuple[Scalar, Metrics]:
+    """Equation 29: the weighted likelihood of actions that the prior draws."""
+    prior_key, value_key = jax.random.split(key)
+    actions = networks.behavior(batch.observations).sample(prior_key)
+    score = advantage(networks, batch.observations, actions, value_key) / config.temperature
+    weight = advantage_weight(score, "exp", config.weight_cap)
+    return weighted_likelihood_loss(actor(batch.observations).log_prob(actions), weight), {
+        "temperature": jnp.float32(config.temperature),
+        "weight_effective_sample_size": effective_sample_size(weight),
+    }
+
+
+ABM = Algorithm(
+    name="abm",
+    row=Row("ABM-MPO", "Q^pi", "D(Qbar||pi)", "Yes", "Learned prior"),
+    config=Config,
+    networks=networks,
+    actor=actor_loss,
+    critic=critic_loss,
+    behavior=behavior_loss,
+)
