@@ -126,6 +126,17 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
         "all": {"batch_size": 256, "target_rate": 1e-2, "actor_learning_rate": 1e-3, "critic_learning_rate": 1e-3},
         "hand": HAND,
     },
+    # Wu et al. 2019, brac_primal of their code with KL; sizes and penalties are its Config's
+    ("brac", "paper"): {
+        "all": {"batch_size": 256, "actor_learning_rate": 1e-4, "critic_learning_rate": 1e-3},
+        "hand": HAND,
+    },
+    # rail-berkeley/rlkit with `brac=True`: the authors' AWAC in all else
+    ("brac_as_run", "paper"): {
+        "all": {"offline_batch_size": 128},
+        "hand": HAND | {"actor_hidden": (256, 256)},
+        "locomotion": {"temperature": 2.0, "advantage_clip": None, "offline_steps": 50_000},
+    },
     # Kostrikov et al. 2022, appendix B: locomotion, and beta of 0.5 for the hand
     ("iql", "paper"): {
         "all": {"batch_size": 256, "offline_steps": 1_000_000},

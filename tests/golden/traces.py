@@ -31,6 +31,7 @@ TOLERANCE = 1e-3  # another processor sums in another order; another equation is
 # trace -> algorithm, settings
 TRACES = {name: (name, {}) for name in ALGORITHMS} | {
     "bear": ("bear", {"warm_start": 50}),
+    "brac": ("brac", {"warm_start": 50, "divergence_bound": 1.0}),
     "awac_authors": ("awac", {"weighting": "softmax", "value": "mean_action", "advantage_clip": 0.05}),
     # few iterations and a strong damping: the rounding of ten undamped ones would grow from step to step
     "dapg": ("dapg", {"iterations": 3, "damping": 1.0, "step_size": 0.01}),

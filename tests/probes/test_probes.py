@@ -44,6 +44,10 @@ SETTINGS = {name: (name, {}) for name in ALGORITHMS} | {
     # a perturbation as wide as the action space: the model of the data proposes, and holds nothing back
     "bcq": ("bcq", {"behavior_hidden": (32, 32), "perturbation": 2.0}),
     "bear": ("bear", {"behavior_hidden": (32, 32), "warm_start": 0, "threshold": 10.0, "dual_learning_rate": 0.03}),
+    # the multiplier at its floor: nothing holds the policy back, nor is anything taken from Q
+    "brac": ("brac", {"warm_start": 0, "initial_multiplier": 1e-3}),
+    # without its addition to the reward, which the oracle tests, Q is that of the process
+    "brac_as_run": ("brac_as_run", {"reward_weight": 0.0, "advantage_clip": None}),
     "sac_bc": (
         "sac_bc",
         {

@@ -271,6 +271,31 @@ SOURCES = {
         "candidates": 10,
         "q_upper_bound": 0.0,
     },
+    # google-research/behavior_regularized_offline_rl, brac_primal_agent.py
+    ("brac", "paper", HAND): {
+        "batch_size": 256,
+        "actor_hidden": (200, 200),
+        "critic_hidden": (300, 300),
+        "actor_learning_rate": 1e-4,
+        "critic_learning_rate": 1e-3,
+        "target_rate": 5e-3,
+        "value_penalty": True,
+        "initial_multiplier": 1.0,
+        "divergence_bound": None,
+        "divergence_samples": 4,
+        "warm_start": 20_000,
+        "q_upper_bound": 0.0,
+    },
+    ("brac_as_run", "paper", HAND): {
+        "offline_batch_size": 128,
+        "batch_size": 1024,
+        "actor_hidden": (256, 256),
+        "critic_hidden": (256, 256),
+        "temperature": 0.5,
+        "advantage_clip": 0.5,
+        "reward_weight": 1.0,
+        "q_upper_bound": 0.0,
+    },
     ("sac_bc", "paper", HAND): SOFT
     | {
         "batch_size": 1024,

@@ -9,6 +9,8 @@ from awac.algorithms.awr import AWR
 from awac.algorithms.bc import BC
 from awac.algorithms.bcq import BCQ
 from awac.algorithms.bear import BEAR
+from awac.algorithms.brac import BRAC
+from awac.algorithms.brac_as_run import BRAC_AS_RUN
 from awac.algorithms.cal_ql import CAL_QL
 from awac.algorithms.cql import CQL
 from awac.algorithms.dapg import DAPG
@@ -30,6 +32,8 @@ ALGORITHMS: dict[str, Algorithm] = {
         BC,
         BCQ,
         BEAR,
+        BRAC,
+        BRAC_AS_RUN,
         DAPG,
         MARWIL,
         SAC,
