@@ -8,6 +8,7 @@ import pytest
 from awac.batch import Batch
 from awac.data.buffer import create, insert, to_device
 from awac.data.trajectories import beginnings, draw_beginnings, newest, with_returns
+from awac.errors import ConfigError
 from awac.networks import Sizes
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -47,6 +48,11 @@ def test_newest_are_the_last_in_time_order(total, count):
     np.testing.assert_array_equal(found.rewards, numbers)
     np.testing.assert_array_equal(found.observations[:, 0], numbers)
     np.testing.assert_array_equal(found.truncated, (numbers % 3 == 0) | (numbers == total - 1))
+
+
+def test_more_than_the_ring_holds_is_refused():
+    with pytest.raises(ConfigError, match="buffer_capacity is 8; allowed: at least interval=9"):
+        newest(filled(8), 9)
 
 
 def test_the_ring_itself_is_not_cut():

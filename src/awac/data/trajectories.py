@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from awac.batch import Batch
 from awac.data.buffer import Buffer
+from awac.errors import ConfigError
 
 
 def with_returns(buffer: Buffer, returns: Callable[[Batch], Float[Array, " n"]]) -> Buffer:
@@ -28,8 +29,15 @@ def with_returns(buffer: Buffer, returns: Callable[[Batch], Float[Array, " n"]])
 
 
 def newest(buffer: Buffer, count: int) -> Batch:
-    """The last `count` transitions in time order; the newest marked truncated, for what follows it is not known yet."""
-    places = (buffer.position - count + jnp.arange(count)) % buffer.data.rewards.shape[0]
+    """The last `count` transitions in time order; the newest marked truncated, for what follows it is not known yet.
+
+    Raises:
+        ConfigError: the ring does not hold so many.
+    """
+    capacity = buffer.data.rewards.shape[0]
+    if count > capacity:
+        raise ConfigError(f"buffer_capacity is {capacity}; allowed: at least interval={count}, which is learned from")
+    places = (buffer.position - count + jnp.arange(count)) % capacity
     found = jax.tree.map(lambda ring: ring[places], buffer.data)
     return found._replace(truncated=found.truncated.at[-1].set(True))
 
