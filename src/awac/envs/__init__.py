@@ -30,6 +30,10 @@ def register() -> None:
     ant = {"include_cfrc_ext_in_observation": False}
     add("awac/Ant-v0", "gymnasium.envs.mujoco.ant_v5:AntEnv", max_episode_steps=1000, kwargs=ant)
     add("awac/PointMass-v0", "awac.envs.pointmass:PointMass", max_episode_steps=50)
+    add("awac/SawyerPush-v0", "awac.envs.sawyer_push:SawyerPush", max_episode_steps=200)
+    add("awac/SawyerDrawer-v0", "awac.envs.sawyer_drawer:SawyerDrawer", max_episode_steps=60)
+    add("awac/ClawValve-v0", "awac.envs.claw_valve:ClawValve", max_episode_steps=60)
+    add("awac/HandReposition-v0", "awac.envs.hand_reposition:HandReposition", max_episode_steps=80)
 
 
 register()

@@ -11,7 +11,9 @@ import gymnasium
 from gymnasium.envs.registration import EnvSpec, load_env_creator
 from numpy.typing import NDArray
 
+from awac.envs.goal import FlattenGoal, is_goal_space
 from awac.envs.guard import Guard
+from awac.envs.randomization import DomainRandomization, parse_ranges
 from awac.errors import ConfigError
 
 Array = NDArray[Any]
@@ -34,7 +36,8 @@ def make(
 ) -> Guard:
     """Makes an environment by Gymnasium id or by `module:factory`, checked and wrapped.
 
-    From the inside out: the environment, Gymnasium's order check and time limit (`max_episode_steps`), with `isolate` a
+    From the inside out: the environment, Gymnasium's order check and time limit (`max_episode_steps`), with `domain`
+    the domain randomisation, for goal environments the flattening to (observation, desired_goal), with `isolate` a
     process of its own around these, and `Guard` outermost.
 
     Args:
@@ -44,7 +47,8 @@ def make(
         isolate: run it in a process of its own, so that a hang or a crash ends the episode and not the run.
         deadline: seconds that one reset or step may take there.
         stale_after: refuse this many equal observations in a row; see `Guard`.
-        options: for the environment, and `max_episode_steps`.
+        options: for the environment, and `max_episode_steps`; for robot tasks, `domain`: ranges of domain parameters
+            to draw at each reset, such as `friction=0.5:2 latency=0:0.05`.
 
     Raises:
         ConfigError: the id, an option or a space is not possible.
@@ -60,12 +64,14 @@ def make(
 
 
 def build(env_id: str, render_mode: str | None, options: dict[str, Any]) -> Env:
-    """The environment with Gymnasium's own wrappers, its spaces checked; `make` adds ours.
+    """The environment with Gymnasium's own wrappers and those that change what it is; `make` adds those that check.
 
     Raises:
         ConfigError: the id, an option or a space is not possible.
     """
     factory = _factory(env_id)
+    options = dict(options)
+    domain = options.pop("domain", None)
     try:
         env = _from_id(env_id, render_mode, options) if factory is None else _call(factory, render_mode, options)
     except (TypeError, gymnasium.error.DependencyNotInstalled) as error:
@@ -76,6 +82,10 @@ def build(env_id: str, render_mode: str | None, options: dict[str, Any]) -> Env:
             raise
         # MuJoCo tries its renderer when it is imported, and fails in these ways where there is none.
         raise ConfigError(f"{env_id}: MuJoCo does not start with MUJOCO_GL={backend}; unset it ({error})") from error
+    if domain is not None:
+        env = DomainRandomization(env, parse_ranges(str(domain)))
+    if is_goal_space(env.observation_space):
+        env = FlattenGoal(env)
     check_spaces(env_id, env)
     return env
 
@@ -98,7 +108,8 @@ def relabel(env_id: str, **options: Any) -> Callable[[Array], Array]:
     function = getattr(factory, "reward_function", None)
     if function is None:
         raise ConfigError(f"the rewards of {env_id} cannot be recomputed: it does not define them by next observations")
-    options.pop("max_episode_steps", None)
+    for name in ("max_episode_steps", "domain"):
+        options.pop(name, None)
     return function(**{**defaults, **options})
 
 

@@ -84,8 +84,8 @@ LINKS = (
 FLANGE = (0.0, 0.0, 0.0245)  # in the last link
 
 
-def workbench() -> Any:
-    """An `MjSpec` with a table whose top is z = 0, and the camera `view`; y points away from the arm."""
+def workbench(eye: Vector = (0.65, 1.3, 0.7), target: Vector = (0.0, 0.55, 0.08)) -> Any:
+    """An `MjSpec` with a table, top at z = 0, y away from the arm; the camera `view` looks from `eye` at `target`."""
     spec = scene.new_spec()
     table = {"contype": TABLE, "conaffinity": TABLE, "friction": [0.6, 0.005, 0.0001], "rgba": scene.WOOD}
     box, world = mujoco.mjtGeom.mjGEOM_BOX, spec.worldbody
@@ -94,7 +94,7 @@ def workbench() -> Any:
         for depth in (0.32, 1.08):
             leg = [side, depth, 0.5 * scene.FLOOR]
             world.add_geom(type=box, pos=leg, size=[0.03, 0.03, 0.43], rgba=scene.DARK, contype=0, conaffinity=0)
-    scene.add_camera(spec, "view", eye=(0.8, 1.5, 0.8), target=(0, 0.55, 0.08))
+    scene.add_camera(spec, "view", eye, target)
     return spec
 
 

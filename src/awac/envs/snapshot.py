@@ -31,6 +31,8 @@ WRAPPERS: Mapping[str, tuple[str, ...]] = {
     "RescaleObservation": (),
     "FlattenObservation": (),
     "DtypeObservation": (),
+    "FlattenGoal": (),
+    "DomainRandomization": (),
 }
 
 SCALARS = (bool, int, float, np.number, np.bool_)
