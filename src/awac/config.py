@@ -46,6 +46,8 @@ class Experiment(Generic[H]):
     """Updates per environment step, online."""
     random_steps: int = 0
     """First environment steps, taken uniformly at random and without updates (learning from scratch)."""
+    warmup_steps: int = 0
+    """Environment steps of the policy, after the random ones, that are collected before the first online update."""
     interval: int = 50
     """Environment steps, or offline updates, between two looks at clocks and signals: one compiled call each."""
     batch_size: int = 1024
@@ -83,7 +85,7 @@ class Experiment(Generic[H]):
         for name in positive:
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; allowed: more than 0")
-        for name in ("offline_steps", "online_steps", "updates_per_step", "random_steps"):
+        for name in ("offline_steps", "online_steps", "updates_per_step", "random_steps", "warmup_steps"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; allowed: 0 or more")
         for name in ("offline_steps", "online_steps", "evaluation_interval", "log_interval", "checkpoint_interval"):

@@ -172,6 +172,24 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
         },
         "hand": HAND | {"actor_hidden": (256, 256, 256), "critic_hidden": (256, 256, 256), "entropy_backup": False},
     },
+    # Zhou et al. 2024, section 5: pre-training by task, warm-up, updates per step; the rest is Cal-QL's and RLPD's
+    ("wsrl", "paper"): {
+        "all": {
+            "batch_size": 256,
+            "offline_steps": 250_000,
+            "warmup_steps": 5_000,
+            "updates_per_step": 4.0,
+            "mix": (("online", 1.0),),
+        },
+        "hand": HAND
+        | {
+            "actor_hidden": (512, 512),
+            "critic_hidden": (512, 512, 512),
+            "offline_steps": 20_000,
+            "conservative_weight": 0.1,
+            "conservative_temperature": 0.1,
+        },
+    },
     # Haarnoja et al. 2018, Table 1, with 5 000 random steps as their code has
     ("sac", "paper"): {
         "all": {"batch_size": 256, "offline_steps": 0, "random_steps": 5_000},

@@ -125,6 +125,8 @@ class Session:
             return
         self.learner.go_online()
         self._collect(self.learner.act, experiment.interval)
+        if self.progress.online <= experiment.random_steps + experiment.warmup_steps:
+            return
         self._update(round(experiment.interval * experiment.updates_per_step), self.sampling(experiment.batch_size))
 
     def sampling(self, batch_size: int) -> Sampling:
@@ -133,6 +135,7 @@ class Session:
         return Sampling(batch_size, self.mix, self.experiment.return_steps, newest)
 
     def _collect(self, act: Act, steps: int) -> None:
+        self.metrics = {}  # those of an update before it: where none follows, there is nothing to tell
         batch = self.collector.collect(act, steps)
         if self.collector.previous_truncated:
             self.learner.truncate_newest()

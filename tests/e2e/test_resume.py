@@ -43,13 +43,13 @@ def prior(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder)
 
 
-def arguments(name: str, prior: str, folder: Path, online: int = ONLINE) -> list[str]:
+def arguments(name: str, prior: str, folder: Path, online: int = ONLINE, warmup: int = 0) -> list[str]:
     period = min(ALGORITHMS[name].config().actor_period, 5)
     rate = 1 / INTERVAL if ALGORITHMS[name].on_policy else 1.0
     return f"""--algorithm {name} --env {ENV} --data {prior} --folder {folder} --offline-steps {OFFLINE}
     --online-steps {online} --interval {INTERVAL} --batch-size 16 --buffer-capacity 500 --evaluation-interval 20
-    --evaluation-episodes 2 --log-interval 10 --checkpoint-interval 20 --random-steps 0 --actor-hidden 8
-    --critic-hidden 8 --actor-period {period} --updates-per-step {rate}""".split()
+    --evaluation-episodes 2 --log-interval 10 --checkpoint-interval 20 --random-steps 0 --warmup-steps {warmup}
+    --actor-hidden 8 --critic-hidden 8 --actor-period {period} --updates-per-step {rate}""".split()
 
 
 def kill_after(monkeypatch: pytest.MonkeyPatch, chunks: int) -> None:
@@ -109,6 +109,29 @@ def test_a_killed_run_goes_on_to_the_last_bit(
     found, expected = outcome(folder), uninterrupted(name)
     assert found.keys() == expected.keys()
     assert [key for key in expected if found[key] != expected[key]] == []
+
+
+def test_warm_up_is_played_by_the_policy_and_not_learned_from(
+    prior: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a run that is killed within it goes on to the last bit."""
+    warmup = 30
+    for place in ("whole", "cut"):
+        options = arguments("awac", prior, tmp_path / place, warmup=warmup)
+        with monkeypatch.context() as patch:
+            if place == "whole":
+                train(parse(options))
+                continue
+            kill_after(patch, (OFFLINE + 20) // INTERVAL)
+            with pytest.raises(Killed):
+                train(parse(options))
+    first = checkpoint.load(tmp_path / "cut" / "checkpoints")
+    assert first.meta["online"] == 20
+    assert (first.parts["learner"]["[0].step"], first.parts["learner"]["[0].online"]) == (OFFLINE, True)
+    resume(tmp_path / "cut")
+    assert outcome(tmp_path / "cut") == outcome(tmp_path / "whole")
+    last = checkpoint.load(tmp_path / "whole" / "checkpoints", explicit=True)
+    assert last.parts["learner"]["[0].step"] == OFFLINE + ONLINE - warmup
 
 
 def test_killed_twice_and_resumed_twice(

@@ -24,7 +24,8 @@ def setting(name, mode):
     algorithm, generator = ALGORITHMS[name], np.random.default_rng(3)
     config = algorithm.config(actor_hidden=HIDDEN, critic_hidden=HIDDEN, **METHODS[name].MODES[mode])
     template = algorithm.networks(jax.random.PRNGKey(0), SIZES, config)
-    networks = replace(scrambled(template, generator), clock=CLOCK)
+    clock = CLOCK._replace(online=np.bool_(mode == "online"))
+    networks = replace(scrambled(template, generator), clock=clock)
     return algorithm, config, networks, make_batch(generator)
 
 

@@ -40,6 +40,10 @@ SETTINGS = {name: (name, {}) for name in ALGORITHMS} | {
     "cql": ("cql", {"initial_temperature": 0.01, "dual_learning_rate": 0.0, "conservative_weight": 0.02}),
     "cal_ql": ("cal_ql", {"initial_temperature": 0.01, "dual_learning_rate": 0.0, "conservative_weight": 0.02}),
     "rlpd": ("rlpd", {"entropy_backup": False, "initial_temperature": 0.001, "dual_learning_rate": 0.0}),
+    "wsrl": (
+        "wsrl",
+        {"initial_temperature": 0.01, "dual_learning_rate": 0.0, "conservative_weight": 0.02, "critics": 4},
+    ),
     "marwil": ("marwil", {"dual_learning_rate": 0.03, "initial_square": 1.0}),
     # a perturbation as wide as the action space: the model of the data proposes, and holds nothing back
     "bcq": ("bcq", {"behavior_hidden": (32, 32), "perturbation": 2.0}),
@@ -105,6 +109,7 @@ OWN = {
     "abm": best_of_data,
     "cql": best_of_data,
     "cal_ql": best_of_data,
+    "wsrl": best_of_data,
     "mpo": best,
     "mpo_as_run": lambda slope, config: 0.0,  # where it began: its gradient is zero in the mean
     "mpo_as_printed": best,
@@ -112,7 +117,7 @@ OWN = {
     "marwil": lambda slope, config: tilted_mean(slope, SPREAD / config.advantage_scale),
 }
 # a critic that is lower where the policy acts, by alpha times the ratio of visits; critics that fall where data end
-ON_AVERAGE = {"algae_dice", "cql", "cal_ql"}
+ON_AVERAGE = {"algae_dice", "cql", "cal_ql", "wsrl"}
 
 
 def state_values(process):

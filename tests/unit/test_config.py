@@ -209,6 +209,23 @@ DEMONSTRATED = {
     "interval": 10_000,
     "updates_per_step": 1e-4,
 }
+# Zhou et al. 2024, section 5: no retention of prior data, 5 000 steps of warm-up, 4 updates per step, 10 critics
+WARM = {
+    "actor_hidden": (256, 256),
+    "critic_hidden": (256, 256),
+    "critics": 10,
+    "critic_norm": True,
+    "target_critics": 2,
+    "batch_size": 256,
+    "offline_steps": 250_000,
+    "warmup_steps": 5_000,
+    "updates_per_step": 4.0,
+    "mix": (("online", 1.0),),
+    "actor_learning_rate": 1e-4,
+    "critic_learning_rate": 3e-4,
+    "target_entropy_per_action": -1.0,
+    "entropy_backup": False,
+}
 
 SOURCES = {
     ("dapg", "paper", HAND): DEMONSTRATED | {"q_upper_bound": 0.0},
@@ -357,6 +374,16 @@ SOURCES = {
         "actor_hidden": (256, 256, 256),
         "critic_hidden": (256, 256, 256),
         "entropy_backup": False,
+        "q_upper_bound": 0.0,
+    },
+    ("wsrl", "paper", LOCOMOTION): WARM | {"conservative_weight": 5.0, "q_upper_bound": None},
+    ("wsrl", "paper", HAND): WARM
+    | {
+        "actor_hidden": (512, 512),
+        "critic_hidden": (512, 512, 512),
+        "offline_steps": 20_000,
+        "conservative_weight": 0.1,
+        "conservative_temperature": 0.1,
         "q_upper_bound": 0.0,
     },
     ("sac", "paper", LOCOMOTION): SOFT | {"q_upper_bound": None},

@@ -22,6 +22,7 @@ from awac.algorithms.rlpd import RLPD
 from awac.algorithms.sac import SAC
 from awac.algorithms.sac_as_run import SAC_AS_RUN
 from awac.algorithms.sac_bc import SAC_BC
+from awac.algorithms.wsrl import WSRL
 
 ALGORITHMS: dict[str, Algorithm] = {
     algorithm.name: algorithm
@@ -47,5 +48,6 @@ ALGORITHMS: dict[str, Algorithm] = {
         CQL,
         CAL_QL,
         RLPD,
+        WSRL,
     )
 }
