@@ -49,6 +49,7 @@ class Algorithm:
     act: Act | None = None  # where actions are not simply sampled from the actor
     returns: Returns | None = None  # `batch.returns` for the whole buffer in time order, anew for each compiled call
     initial_observations: bool = False  # whether batches carry `initial_observations`
+    next_actions: bool = False  # whether batches carry `next_actions`
     on_policy: bool = False  # whether `newest` of online batches holds all that was collected since the last update
     update: Update | None = None  # where a step is more than `update` below
 
@@ -200,7 +201,9 @@ def update(algorithm: Algorithm, config: Hyperparameters, state: State, batch: B
     """
     next_key, loss_key = jax.random.split(state.key)
     losses = learning_parts(algorithm)
-    keys = dict(zip(losses, jax.random.split(loss_key, len(losses)), strict=True))
+    own = [part for part, loss in losses.items() if loss is not behavior_loss]  # a model beside changes no draw
+    drawn = dict(zip(own, jax.random.split(loss_key, len(own)), strict=True))
+    keys = {"behavior": loss_key} | drawn
     if config.clone_steps:
         losses["actor"] = cloning_first(losses["actor"])
     late = {part: loss for part, loss in losses.items() if part in DELAYED and config.actor_period > 1}

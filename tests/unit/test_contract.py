@@ -150,11 +150,12 @@ def same_form(first, second):
     return jax.tree.structure(first) == jax.tree.structure(second)
 
 
-def test_a_model_of_the_data_is_fitted_beside_any_method():
+@pytest.mark.parametrize("name", ["bc", "awac"])
+def test_a_model_of_the_data_is_fitted_beside_any_method(name):
     """It learns the data's likelihood, and the method's own networks are what they would be without it."""
     states = {}
     for fitting in (False, True):
-        algorithm = ALGORITHMS["bc"]
+        algorithm = ALGORITHMS[name]
         config = algorithm.config(**SMALL, fit_behavior=fitting, behavior_learning_rate=0.01)
         made = Learner(algorithm, config, Scaling.identity(*SIZES), 0, ROWS)
         made.insert(data())
