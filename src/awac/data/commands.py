@@ -16,7 +16,6 @@ from awac.data.options import (
     EnvOptions,
     ImportCommandOptions,
     InfoOptions,
-    Kind,
 )
 from awac.data.repair import Repair, task_reward
 from awac.data.report import Problem, Report
@@ -78,16 +77,20 @@ def import_(options: ImportCommandOptions) -> int:
 
 
 def collect(options: CollectOptions) -> None:
-    """Roll out a policy or a random process into a dataset."""
+    """Roll out a policy, a scripted expert or a random process into a dataset."""
     from awac.data import generate
 
     folder = destination(options.to)
     refuse_existing(folder, options.overwrite)
     _at_least_one("episodes", options.episodes)
-    random = options.policy in generate.PROCESSES
-    usual: Kind = "random" if random else "rollout"
     spaces = generate.spaces_of(options.env, options.env_options)
-    act = generate.actor(options.policy, spaces, options.seed, options.deterministic, options.theta, options.sigma)
+    if options.policy == generate.EXPERT:
+        act, usual = generate.expert(options.env, spaces, options.seed, options.noise), "demonstration"
+    elif options.noise:
+        raise ConfigError(f"noise is {options.noise}; it is for --policy {generate.EXPERT}, not {options.policy}")
+    else:
+        usual = "random" if options.policy in generate.PROCESSES else "rollout"
+        act = generate.actor(options.policy, spaces, options.seed, options.deterministic, options.theta, options.sigma)
     collection = generate.Collection(
         options.env,
         options.episodes,

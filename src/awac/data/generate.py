@@ -1,4 +1,4 @@
-"""Datasets made here: roll-outs of a policy or of a random process, and the clone's roll-outs of the paper."""
+"""Datasets made here: roll-outs of a policy, a scripted expert or a random process; the clone's of the paper."""
 
 import functools
 from collections.abc import Mapping
@@ -14,11 +14,13 @@ from awac.data.dapg_policy import DapgPolicy
 from awac.data.dataset import Dataset, Episode
 from awac.data.validate import Spaces
 from awac.envs import make
+from awac.envs.experts import Noisy, expert_of
 from awac.errors import ConfigError
 from awac.exploration import PROCESSES, OrnsteinUhlenbeck, Uniform
 from awac.rollout import collect_episodes
 
 DAPG = "dapg:"
+EXPERT = "expert"
 PARALLEL = 8  # environments that share one call of the policy
 PATIENCE = 20  # episodes tried for each one that is to be kept
 
@@ -88,12 +90,29 @@ def actor(name: str, spaces: Spaces, seed: int, deterministic: bool, theta: floa
     return act
 
 
+def expert(env_id: str, spaces: Spaces, seed: int, noise: float) -> Act:
+    """The scripted expert of a task, its actions disturbed by normal noise.
+
+    Args:
+        env_id: of the task; only some have an expert, see `awac.envs.experts`.
+        spaces: of the environment.
+        seed: of the noise.
+        noise: its standard deviation, for actions in [-1, 1].
+
+    Raises:
+        ConfigError: the task has no expert, `noise` is negative, or the expert does not fit the environment.
+    """
+    act = Noisy(expert_of(env_id), noise, np.random.default_rng([seed, 1]))
+    _check_fit(EXPERT, act, spaces)
+    return act
+
+
 def _saved(folder: Path, deterministic: bool, generator: np.random.Generator) -> Act:
     from awac.export import find_policy
     from awac.runtime import Policy
 
     if not folder.is_dir():
-        known = ", ".join(PROCESSES)
+        known = ", ".join([EXPERT, *PROCESSES])
         raise ConfigError(f"policy {str(folder)!r}: expected a run or policy folder, {DAPG}FILE.npz, or one of {known}")
     policy = Policy.load(find_policy(folder))
     return functools.partial(policy.act, deterministic=deterministic, generator=generator)

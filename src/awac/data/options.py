@@ -91,7 +91,7 @@ class CollectOptions:
     to: str
     """The folder to write, or minari:NAMESPACE/NAME-v0."""
     policy: str = "uniform"
-    """uniform, ornstein_uhlenbeck, dapg:FILE.npz, or a run or policy folder."""
+    """expert, uniform, ornstein_uhlenbeck, dapg:FILE.npz, or a run or policy folder."""
     episodes: int = 100
     """How many to keep."""
     seed: int = 0
@@ -103,7 +103,9 @@ class CollectOptions:
     only_successful: bool = False
     """Keep only episodes that are successful at their last step."""
     provenance: Kind | None = None
-    """How the episodes are labelled; random for random processes and rollout for policies if left out."""
+    """How the episodes are labelled; if left out, by the policy: random, demonstration (expert) or rollout."""
+    noise: float = 0.0
+    """Standard deviation of the noise on an expert's actions, which are in [-1, 1]."""
     theta: float = 0.15
     """Pull to zero of the Ornstein-Uhlenbeck process; the paper's."""
     sigma: float = 0.3
