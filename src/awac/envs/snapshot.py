@@ -110,7 +110,7 @@ def mujoco_state(env: Any) -> dict[str, Array]:
     state: dict[str, Array] = {"integration": integration}
     state |= {f"model/{name}": getattr(model, name).copy() for name in MODEL_FIELDS}
     state |= {f"data/{name}": getattr(data, name).copy() for name in DERIVED_FIELDS}
-    state |= {f"attribute/{name}": np.asarray(value) for name, value in _numbers(env).items()}
+    state |= {f"attribute/{name}": np.array(value) for name, value in _numbers(env).items()}
     return state
 
 
