@@ -49,7 +49,7 @@ LINKS = (
     (0.068, (1, 0, 0), (-2.0, 2.0)),
 )
 STIFFNESS = 2.0  # N m / rad, of the servos
-FRICTION = 0.2
+FRICTION = 0.2  # sliding, of fingertips and valve
 PRONGS = 4
 TOLERANCE = 0.25  # rad; the paper's
 GHOST = {"contype": 0, "conaffinity": 0, "mass": 0.0}  # drawn, not felt
@@ -154,6 +154,7 @@ def build_spec() -> Any:
     spec.modelname = "claw_valve"
     spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
     scene.add_camera(spec, "view", eye=(0.46, 0.06, 0.37), target=(0.0, 0.0, 0.14), field_of_view=42.0)
+    spec.worldbody.add_light(pos=[0.8, -0.6, 1.0], dir=[-0.7, 0.5, -0.8], diffuse=[0.3, 0.3, 0.3], castshadow=False)
     claw = spec.worldbody.add_body(name="claw", pos=[0, 0, 0.335], quat=[0, 1, 0, 0])  # it hangs upside down
     claw.add_geom(type=mujoco.mjtGeom.mjGEOM_CYLINDER, size=[0.075, 0.004, 0], rgba=METAL, **GHOST)
     for name, (position, yaw) in zip(FINGERS, MOUNTS, strict=True):
@@ -161,7 +162,7 @@ def build_spec() -> Any:
     add_valve(spec.worldbody)
     target = spec.worldbody.add_body(name="target")
     target.add_site(
-        type=mujoco.mjtGeom.mjGEOM_CAPSULE, fromto=[0, 0, 0.13, 0.1, 0, 0.13], size=[0.004, 0, 0], rgba=GREEN
+        type=mujoco.mjtGeom.mjGEOM_CAPSULE, fromto=[0, 0, 0.135, 0.1, 0, 0.135], size=[0.006, 0, 0], rgba=GREEN
     )
     return spec
 

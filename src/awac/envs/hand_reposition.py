@@ -24,7 +24,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from awac.envs import sawyer
+from awac.envs import sawyer, scene
 from awac.envs.robot_task import RobotTask, mujoco
 from awac.envs.servo import add_servo
 from awac.errors import ConfigError
@@ -56,7 +56,7 @@ DIGITS = (
 STIFFNESS = 1.5  # N m / rad, of the servos
 SERVO_DAMPING = 0.03  # N m s / rad
 TORQUE = 0.7  # N m, the most that a servo gives
-FRICTION = 0.6
+FRICTION = 0.6  # sliding, of the object
 DARK, LIGHT = (0.16, 0.17, 0.19, 1), (0.93, 0.93, 0.9, 1)
 ORANGE, GREEN = (0.9, 0.55, 0.1, 1), (0.1, 0.7, 0.3, 1)
 
@@ -94,7 +94,7 @@ class HandReposition(RobotTask):
 
         Args:
             distance: from object to target (m) below which it is a success; the paper names none.
-            options: those of `RobotTask`.
+            options: those of `RobotTask`; the camera is `close` if none is named, and `view` shows the whole arm.
 
         Raises:
             ConfigError: an option that is unknown or cannot be.
@@ -103,7 +103,7 @@ class HandReposition(RobotTask):
             raise ConfigError(f"distance={distance!r} of awac/HandReposition-v0: allowed is a positive number (m)")
         space = gymnasium.spaces.Box(-np.inf, np.inf, (25,), np.float32)
         model = build_spec().compile()
-        super().__init__(model, 19, space, ["object"], **options)
+        super().__init__(model, 19, space, ["object"], **{"camera_name": "close", **options})
         self.distance = distance
         self.arm = sawyer.Arm(model, "hand/grasp", orientation=np.array(sawyer.DOWN) @ MOUNT)
         names = [f"hand/{name}{index}" for name, *_ in DIGITS for index in range(4)]
@@ -160,6 +160,7 @@ def build_spec() -> Any:
     """The `MjSpec` of table, arm, hand, object and target."""
     spec = sawyer.workbench()
     spec.modelname = "hand_reposition"
+    scene.add_camera(spec, "close", eye=(0.5, 1.12, 0.42), target=(0.0, 0.56, 0.09))
     flange = sawyer.add_arm(spec)
     turn = np.zeros(4)
     mujoco.mju_mat2Quat(turn, MOUNT.ravel())
@@ -188,6 +189,7 @@ def build_hand() -> Any:
     palm.add_site(name="grasp", pos=[0.045, 0, -0.02], size=[0.004] * 3, rgba=(0, 0, 0, 0))
     for digit in DIGITS:
         add_digit(spec, palm, skin, *digit)
+    spec.add_exclude(bodyname1="palm", bodyname2="thumb1")  # the thumb's second knuckle lies inside of the palm's box
     return spec
 
 
@@ -211,7 +213,7 @@ def add_digit(
         body.add_joint(name=joint, axis=axis, range=limit, limited=1, **damped)
         shape = {"fromto": [0, 0, 0, *link], "size": [0.012 if tip else 0.0115, 0, 0], "mass": 0.03}
         add_servo(spec, joint, limit, STIFFNESS, SERVO_DAMPING, TORQUE)
-        # The knuckles lie inside of the palm's box.
+        # First knuckles lie inside of the palm's box.
         felt = skin if index else {**skin, "contype": 0, "conaffinity": 0}
         body.add_geom(type=mujoco.mjtGeom.mjGEOM_CAPSULE, rgba=LIGHT if tip else DARK, **shape, **felt)
         offset, turn = link, (1.0, 0.0, 0.0, 0.0)

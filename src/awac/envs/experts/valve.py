@@ -24,12 +24,12 @@ class ValveExpert:
         stop: error at which the fingers let go, in rad.
     """
 
-    sweep: float = 0.48
-    middle: float = -0.12
-    tip: float = 0.23
-    stride: float = 0.32
-    tolerance: float = 0.2
-    stop: float = 0.12
+    sweep: float = 0.478
+    middle: float = 0.08
+    tip: float = -0.099
+    stride: float = 0.349
+    tolerance: float = 0.139
+    stop: float = 0.137
 
     def __call__(self, observations: Array) -> Array:
         """Actions float32 (n, 9) for observations (n, 22)."""
