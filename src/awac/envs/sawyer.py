@@ -113,10 +113,11 @@ def add_arm(spec: Any, control: Control = "ik") -> Any:
     """
     if control not in CONTROLS:
         raise ConfigError(f"control={control!r} of a Sawyer task is unknown; known are 'ik' and 'mocap'")
-    cylinder, hidden = mujoco.mjtGeom.mjGEOM_CYLINDER, {"contype": NOTHING, "conaffinity": NOTHING, "mass": 0}
+    cylinder, ghost = mujoco.mjtGeom.mjGEOM_CYLINDER, {"contype": NOTHING, "conaffinity": NOTHING}
+    shell = {**ghost, "mass": 0}  # of links, whose inertia is given
     body = spec.worldbody.add_body(name="base")
-    body.add_geom(type=cylinder, size=[0.09, 0.13, 0], pos=[0, 0, 0.1], rgba=scene.DARK, **hidden)
-    body.add_geom(type=cylinder, size=[0.16, 0.435, 0], pos=[0, 0, -0.465], rgba=(0.3, 0.3, 0.32, 1), **hidden)
+    body.add_geom(type=cylinder, size=[0.09, 0.13, 0], pos=[0, 0, 0.1], rgba=scene.DARK, **ghost)
+    body.add_geom(type=cylinder, size=[0.16, 0.435, 0], pos=[0, 0, -0.465], rgba=(0.3, 0.3, 0.32, 1), **ghost)
     ends = [*(link.position for link in LINKS[1:]), FLANGE]
     for number, (link, end) in enumerate(zip(LINKS, ends, strict=True)):
         body = body.add_body(
@@ -126,13 +127,12 @@ def add_arm(spec: Any, control: Control = "ik") -> Any:
         name = f"right_j{number}"
         body.add_joint(name=name, axis=[0, 0, 1], range=link.range, limited=1, damping=10, armature=0.1)
         capsule = mujoco.mjtGeom.mjGEOM_CAPSULE
-        body.add_geom(type=capsule, fromto=[0, 0, 0, *end], size=[link.radius, 0, 0], rgba=RED, **hidden)
-        body.add_geom(type=cylinder, size=[1.12 * link.radius, 0.8 * link.radius, 0], rgba=scene.DARK, **hidden)
+        body.add_geom(type=capsule, fromto=[0, 0, 0, *end], size=[link.radius, 0, 0], rgba=RED, **shell)
+        body.add_geom(type=cylinder, size=[1.12 * link.radius, 0.8 * link.radius, 0], rgba=scene.DARK, **shell)
         if control == "ik":
             _add_servo(spec, name, link.range, STIFFNESS[number])
     flange = body.add_body(name="right_hand", pos=FLANGE, quat=[HALF, 0, 0, HALF])
-    visible = {**hidden, "mass": 0.1}
-    flange.add_geom(type=cylinder, size=[0.035, 0.015, 0], pos=[0, 0, 0.015], rgba=scene.DARK, **visible)
+    flange.add_geom(type=cylinder, size=[0.035, 0.015, 0], pos=[0, 0, 0.015], mass=0.1, rgba=scene.DARK, **ghost)
     if control == "mocap":
         _add_mocap(spec)
     return flange
