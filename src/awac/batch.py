@@ -36,6 +36,7 @@ class Batch(NamedTuple):
     # for methods that ask for them, in the learner alone
     returns: Array = None  # float32 (n,), the return that followed, as the method defines it
     initial_observations: Array = None  # float32 (n, observation), where episodes began, drawn for themselves
+    next_actions: Array = None  # float32 (n, action), what followed; where an episode ended, the same action again
     newest: Any = None  # a Batch (m, ...), all since the last update, in time order: on-policy methods, online
 
     def stored(self) -> dict[str, Array]:
@@ -52,7 +53,7 @@ class Batch(NamedTuple):
         return Batch(*(None if array is None else function(array) for array in self))
 
 
-STORED = set(Batch._fields) - {"returns", "initial_observations", "newest"}
+STORED = set(Batch._fields) - {"returns", "initial_observations", "next_actions", "newest"}
 
 
 def concatenate(batches: list[Batch]) -> Batch:

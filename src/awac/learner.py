@@ -12,12 +12,13 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from awac.algorithm import Algorithm, Metrics, State, fitting_behavior, initialize, update
 from awac.batch import Batch
+from awac.behavior import log_likelihood
 from awac.data.buffer import Buffer, Mix, create, insert, sample, to_device, truncate_newest
-from awac.data.trajectories import beginnings, draw_beginnings, newest, with_returns
+from awac.data.trajectories import beginnings, draw_beginnings, newest, with_next_actions, with_returns
 from awac.errors import CheckpointError, DivergedError
 from awac.hyperparameters import Hyperparameters
 from awac.networks import GaussianActor, Networks, Sizes
@@ -52,10 +53,12 @@ def draw(
 
 
 def prepare(algorithm: Algorithm, config: Hyperparameters, state: State, buffer: Buffer) -> tuple[Buffer, Any]:
-    """What is computed once for all batches of a call: returns and beginnings of episodes, for methods that ask."""
+    """What is computed once for all batches of a call, for methods that ask: returns, next actions, beginnings."""
     if algorithm.returns is not None:
         returns = algorithm.returns
         buffer = with_returns(buffer, lambda ordered: returns(state.networks, ordered, config))
+    if algorithm.next_actions:
+        buffer = with_next_actions(buffer)
     return buffer, beginnings(buffer) if algorithm.initial_observations else None
 
 
@@ -90,6 +93,12 @@ def choose(
     return jnp.clip(distribution.mode() if deterministic else distribution.sample(key), -1.0, 1.0)
 
 
+@jax.jit
+def model_fit(behavior: Any, observations: Any, actions: Any) -> Scalar:
+    """The mean log-likelihood of actions under a model of the data, with the same noise each time."""
+    return jnp.mean(log_likelihood(behavior, observations, actions, jax.random.PRNGKey(0)))
+
+
 class Learner:
     """A method, its state and its buffer, behind NumPy. Deterministic: the same calls give the same bits."""
 
@@ -111,12 +120,14 @@ class Learner:
 
     def insert(self, batch: Batch) -> None:
         """Stores transitions (NumPy, in time order, in the environment's units)."""
-        scaled = batch._replace(
+        self._buffer = insert(self._buffer, to_device(self._scaled(batch)))
+
+    def _scaled(self, batch: Batch) -> Batch:
+        return batch._replace(
             observations=self.scaling.normalize(batch.observations),
             next_observations=self.scaling.normalize(batch.next_observations),
             actions=np.clip(self.scaling.to_unit(batch.actions), -1.0, 1.0),
         )
-        self._buffer = insert(self._buffer, to_device(scaled))
 
     def truncate_newest(self) -> None:
         """Marks the newest transition as the last of its episode: a fault, or a restart, cut it there."""
@@ -144,6 +155,17 @@ class Learner:
         if batch.newest is not None:
             arrays |= {f"newest_{name}": array for name, array in batch.newest._asdict().items()}
         return {name: np.asarray(array) for name, array in arrays.items() if array is not None}
+
+    def behavior_metrics(self, batch: Batch) -> dict[str, float]:
+        """How likely transitions (NumPy, in the environment's units) are under the model of the data, if there is one.
+
+        The actions are those of the network, in [-1, 1]: a density, so that its logarithm may be above zero.
+        """
+        behavior, data = self._state.networks.behavior, self._scaled(batch)
+        if behavior is None:
+            return {}
+        found = model_fit(behavior, jnp.asarray(data.observations, jnp.float32), jnp.asarray(data.actions, jnp.float32))
+        return {"train/behavior_log_likelihood": float(found)}
 
     def go_online(self) -> None:
         """Tells the losses that the policy has begun to act: some change their constraint there."""

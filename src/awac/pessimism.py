@@ -12,7 +12,11 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from awac.batch import Batch
 from awac.distributions import TanhGaussian
-from awac.networks import CriticEnsemble, TanhGaussianActor
+from awac.hyperparameters import Hyperparameters
+from awac.networks import CriticEnsemble, Networks, TanhGaussianActor, lower_q
+from awac.returns import returns_to_go, where_needed
+
+SMALLEST_SCALE = 1e-8  # where all values are zero
 
 
 def expectile_loss(errors: Float[Array, " batch"], expectile: float) -> Scalar:
@@ -118,3 +122,33 @@ def subset_minimum(values: Float[Array, "ensemble *batch"], key: PRNGKeyArray, s
     """The least of `size` members drawn without replacement, the same for the whole batch (Chen et al. 2021, REDQ)."""
     ranks = jnp.argsort(jax.random.normal(key, values.shape[:1]))
     return jnp.min(values[ranks[:size]], axis=0)
+
+
+def squared_distance(
+    actions: Float[Array, "batch action"], others: Float[Array, "batch action"]
+) -> Float[Array, " batch"]:
+    """|a - b|^2: the penalty of Tarasov et al. 2023, equation 4, on an action that is not the data's."""
+    return jnp.sum(jnp.square(actions - others), axis=-1)
+
+
+def smoothed(
+    actions: Float[Array, "batch action"], key: PRNGKeyArray, deviation: float, clip: float
+) -> Float[Array, "batch action"]:
+    """clip(a + clip(noise, -c, c), -1, 1): smoothing of the target policy (Fujimoto et al. 2018, equation 14)."""
+    noise = jnp.clip(deviation * jax.random.normal(key, actions.shape), -clip, clip)
+    return jnp.clip(actions + noise, -1.0, 1.0)
+
+
+def normalize_scale(values: Float[Array, " batch"]) -> Float[Array, " batch"]:
+    """Q over its mean absolute value in the batch, which gets no gradient (Fujimoto and Gu 2021, equation 5)."""
+    return values / jax.lax.stop_gradient(jnp.maximum(jnp.mean(jnp.abs(values)), SMALLEST_SCALE))
+
+
+def earned_returns(networks: Networks, ordered: Batch, config: Hyperparameters) -> Float[Array, " n"]:
+    """What the data's policy has earned from each step on; behind a time-out, and behind the newest step, Q of ours."""
+
+    def value(observations: Float[Array, "m observation"]) -> Float[Array, " m"]:
+        return lower_q(networks.target_critic, observations, networks.actor(observations).mode())
+
+    next_values = where_needed(value, ordered.next_observations, ordered.truncated)
+    return returns_to_go(ordered.rewards, ordered.terminated, ordered.truncated, next_values, config.discount)

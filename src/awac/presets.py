@@ -42,7 +42,7 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
         },
         "hand": HAND,
     },
-    # Peng et al. 2019, released code (xbpeng/awr, awr_configs.py); its buffer of 50 000 would evict prior data: not here
+    # Peng et al. 2019, released code (xbpeng/awr, awr_configs.py); not its buffer of 50 000, which evicts prior data
     ("awr", "paper"): {
         "all": {
             "actor_hidden": (128, 64),
@@ -126,9 +126,14 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
         "all": {"batch_size": 256, "target_rate": 1e-2, "actor_learning_rate": 1e-3, "critic_learning_rate": 1e-3},
         "hand": HAND,
     },
-    # Wu et al. 2019, brac_primal of their code with KL; sizes and penalties are its Config's
+    # Wu et al. 2019, released code: run_primal.sh, but for its 500 000 offline steps: as many as AWAC
     ("brac", "paper"): {
-        "all": {"batch_size": 256, "actor_learning_rate": 1e-4, "critic_learning_rate": 1e-3},
+        "all": {
+            "batch_size": 256,
+            "critic_learning_rate": 1e-3,
+            "dual_learning_rate": 1e-3,
+            "initial_multiplier": 0.1,
+        },
         "hand": HAND,
     },
     # rail-berkeley/rlkit with `brac=True`: the authors' AWAC in all else
@@ -171,6 +176,18 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
             "mix": (("online", 0.5),),
         },
         "hand": HAND | {"actor_hidden": (256, 256, 256), "critic_hidden": (256, 256, 256), "entropy_backup": False},
+    },
+    # Tarasov et al. 2023 (values as in CORL, configs/offline/rebrac): pen-human; halfcheetah-medium
+    ("rebrac", "paper"): {
+        "all": {"batch_size": 256, "offline_steps": 1_000_000},
+        "hand": HAND,
+        "locomotion": {
+            "batch_size": 1024,
+            "actor_learning_rate": 1e-3,
+            "critic_learning_rate": 1e-3,
+            "actor_penalty": 0.001,
+            "critic_penalty": 0.01,
+        },
     },
     # Zhou et al. 2024, section 5: pre-training by task, warm-up, updates per step; the rest is Cal-QL's and RLPD's
     ("wsrl", "paper"): {

@@ -35,6 +35,7 @@ def make_batch(generator):
         steps=np.asarray(np.arange(BATCH) % 3 + 1, np.int32),
         returns=generator.normal(size=BATCH),
         initial_observations=generator.normal(size=(BATCH, SIZES.observation)),
+        next_actions=generator.uniform(-1, 1, size=(BATCH, SIZES.action)),
     )
 
 

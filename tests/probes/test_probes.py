@@ -40,6 +40,7 @@ SETTINGS = {name: (name, {}) for name in ALGORITHMS} | {
     "cql": ("cql", {"initial_temperature": 0.01, "dual_learning_rate": 0.0, "conservative_weight": 0.02}),
     "cal_ql": ("cal_ql", {"initial_temperature": 0.01, "dual_learning_rate": 0.0, "conservative_weight": 0.02}),
     "rlpd": ("rlpd", {"entropy_backup": False, "initial_temperature": 0.001, "dual_learning_rate": 0.0}),
+    "rebrac": ("rebrac", {"q_normalization": False, "actor_penalty": 2.0, "critic_penalty": 0.0, "actor_period": 1}),
     "wsrl": (
         "wsrl",
         {"initial_temperature": 0.01, "dual_learning_rate": 0.0, "conservative_weight": 0.02, "critics": 4},
@@ -88,6 +89,11 @@ def cloned_best(slope, config):
     return np.clip(data_mean(slope, config) + slope / (2 * config.cloning_weight), -1, 1)
 
 
+def penalised_best(slope, config):
+    """Where slope * action - penalty * (action - mean)^2 is largest."""
+    return data_mean(slope, config) + slope / (2 * config.actor_penalty)
+
+
 def best(slope, config):
     """The bound of the action space, where the reward has a slope at all."""
     return np.sign(slope) if slope else None
@@ -110,6 +116,7 @@ OWN = {
     "cql": best_of_data,
     "cal_ql": best_of_data,
     "wsrl": best_of_data,
+    "rebrac": penalised_best,
     "mpo": best,
     "mpo_as_run": lambda slope, config: 0.0,  # where it began: its gradient is zero in the mean
     "mpo_as_printed": best,
@@ -211,3 +218,16 @@ def test_bear_stays_near_the_data_where_its_constraint_binds():
     """The probe of BEAR leaves it free and it goes to the bounds; a small threshold keeps it where the data are."""
     found = actions_at(*learn("bear", PROCESSES["reward_of_both"], threshold=0.1, kernel_width=1.0))
     assert np.all(np.abs(found) < 0.9)
+
+
+def test_the_penalty_of_a_critic_is_felt_one_step_before(monkeypatch):
+    """Q(s, a) = r + gamma (1 - beta (pi(s') - a')^2), where a' is what the data did next: here a itself."""
+    settings = {"actor_penalty": 1.0, "critic_penalty": 0.5, "target_noise": 0.0, "actor_period": 1}
+    monkeypatch.setitem(SETTINGS, "penalised", ("rebrac", settings))
+    process = PROCESSES["two_steps"]
+    _, config, networks = learn("penalised", process)
+    first = process.data.observations[:, 0] == BEFORE[0]
+    actions = process.data.actions[first]
+    found = networks.critic(jnp.asarray(process.data.observations[first]), jnp.asarray(actions))
+    penalty = config.critic_penalty * np.square(data_mean(0.0, config) - actions[:, 0])
+    np.testing.assert_allclose(found, np.broadcast_to(DISCOUNT * (1 - penalty), found.shape), atol=0.03)

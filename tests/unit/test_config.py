@@ -226,6 +226,20 @@ WARM = {
     "target_entropy_per_action": -1.0,
     "entropy_backup": False,
 }
+# tinkoff-ai/CORL, configs/offline/rebrac: what pen/human_v1.yaml and halfcheetah/medium_v2.yaml share
+PENALISED = {
+    "actor_hidden": (256, 256, 256),
+    "critic_hidden": (256, 256, 256),
+    "critics": 2,
+    "critic_norm": True,
+    "actor_period": 2,
+    "discount": 0.99,
+    "target_rate": 5e-3,
+    "offline_steps": 1_000_000,
+    "q_normalization": True,
+    "target_noise": 0.2,
+    "target_noise_clip": 0.5,
+}
 
 SOURCES = {
     ("dapg", "paper", HAND): DEMONSTRATED | {"q_upper_bound": 0.0},
@@ -288,16 +302,17 @@ SOURCES = {
         "candidates": 10,
         "q_upper_bound": 0.0,
     },
-    # google-research/behavior_regularized_offline_rl, brac_primal_agent.py
+    # google-research/behavior_regularized_offline_rl, brac_primal_agent.py and run_primal.sh
     ("brac", "paper", HAND): {
         "batch_size": 256,
         "actor_hidden": (200, 200),
         "critic_hidden": (300, 300),
-        "actor_learning_rate": 1e-4,
+        "actor_learning_rate": 3e-4,
         "critic_learning_rate": 1e-3,
+        "dual_learning_rate": 1e-3,
         "target_rate": 5e-3,
         "value_penalty": True,
-        "initial_multiplier": 1.0,
+        "initial_multiplier": 0.1,
         "divergence_bound": None,
         "divergence_samples": 4,
         "warm_start": 20_000,
@@ -385,6 +400,23 @@ SOURCES = {
         "conservative_weight": 0.1,
         "conservative_temperature": 0.1,
         "q_upper_bound": 0.0,
+    },
+    ("rebrac", "paper", HAND): PENALISED
+    | {
+        "batch_size": 256,
+        "actor_learning_rate": 3e-4,
+        "critic_learning_rate": 3e-4,
+        "actor_penalty": 0.1,
+        "critic_penalty": 0.5,
+        "q_upper_bound": 0.0,
+    },
+    ("rebrac", "paper", LOCOMOTION): PENALISED
+    | {
+        "batch_size": 1024,
+        "actor_learning_rate": 1e-3,
+        "critic_learning_rate": 1e-3,
+        "actor_penalty": 0.001,
+        "critic_penalty": 0.01,
     },
     ("sac", "paper", LOCOMOTION): SOFT | {"q_upper_bound": None},
 }

@@ -43,7 +43,7 @@ def complete(batch):
     """A batch with what the learner itself adds for the methods that ask."""
     generator = np.random.default_rng(5)
     returns = generator.normal(size=batch.size).astype(np.float32)
-    return batch._replace(returns=returns, initial_observations=batch.observations)
+    return batch._replace(returns=returns, initial_observations=batch.observations, next_actions=batch.actions)
 
 
 def learner(name="bc", seed=0, rows=40, **changes):

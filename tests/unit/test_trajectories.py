@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from awac.batch import Batch
-from awac.data.buffer import create, insert, to_device
-from awac.data.trajectories import beginnings, draw_beginnings, newest, with_returns
+from awac.data.buffer import create, insert, sample, to_device
+from awac.data.trajectories import beginnings, draw_beginnings, newest, with_next_actions, with_returns
 from awac.errors import ConfigError
 from awac.networks import Sizes
 
@@ -53,6 +53,19 @@ def test_newest_are_the_last_in_time_order(total, count):
 def test_more_than_the_ring_holds_is_refused():
     with pytest.raises(ConfigError, match="buffer_capacity is 8; allowed: at least interval=9"):
         newest(filled(8), 9)
+
+
+@pytest.mark.parametrize("total", [5, 8, 11, 16])
+@pytest.mark.parametrize("return_steps", [1, 3])
+def test_next_actions_are_those_of_the_next_step_of_the_episode(total, return_steps):
+    """At the end of an episode, and of what is known, the last action stands again; also over several steps."""
+    ends = {"terminated": [3, 9], "truncated": [6, 13]}
+    batch = numbered(total, **ends)
+    buffer = insert(create(CAPACITY, SIZES), to_device(batch._replace(actions=batch.observations)))
+    found = sample(with_next_actions(buffer), jax.random.PRNGKey(0), 100, return_steps=return_steps)
+    for action, steps, following in zip(found.actions[:, 0], found.steps, found.next_actions[:, 0], strict=True):
+        last = int(action) + int(steps) - 1
+        assert following == (last if last in (3, 9, 6, 13, total - 1) else last + 1)
 
 
 def test_the_ring_itself_is_not_cut():

@@ -18,6 +18,7 @@ from awac.algorithms.iql import IQL
 from awac.algorithms.marwil import MARWIL
 from awac.algorithms.mpo import MPO
 from awac.algorithms.mpo_as_run import MPO_AS_RUN
+from awac.algorithms.rebrac import REBRAC
 from awac.algorithms.rlpd import RLPD
 from awac.algorithms.sac import SAC
 from awac.algorithms.sac_as_run import SAC_AS_RUN
@@ -49,5 +50,6 @@ ALGORITHMS: dict[str, Algorithm] = {
         CAL_QL,
         RLPD,
         WSRL,
+        REBRAC,
     )
 }

@@ -172,6 +172,7 @@ def _span(buffer: Buffer, indices: Int[Array, " size"], return_steps: int, disco
         terminated=data.terminated[last],
         truncated=data.truncated[last],
         steps=steps,
+        next_actions=None if data.next_actions is None else data.next_actions[last],
     )
 
 

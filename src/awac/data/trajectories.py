@@ -28,6 +28,18 @@ def with_returns(buffer: Buffer, returns: Callable[[Batch], Float[Array, " n"]])
     return eqx.tree_at(lambda tree: tree.data, buffer, buffer.data._replace(returns=found))
 
 
+def with_next_actions(buffer: Buffer) -> Buffer:
+    """The buffer with the action that followed each transition.
+
+    Where an episode ended none did, and after the newest none is known yet: there the same action stands again.
+    """
+    data = buffer.data
+    last = jnp.arange(data.rewards.shape[0]) == (buffer.position - 1) % data.rewards.shape[0]
+    kept = jnp.broadcast_to((data.terminated | data.truncated | last)[:, None], data.actions.shape)
+    following = jnp.where(kept, data.actions, jnp.roll(data.actions, -1, axis=0))
+    return eqx.tree_at(lambda tree: tree.data, buffer, data._replace(next_actions=following))
+
+
 def newest(buffer: Buffer, count: int) -> Batch:
     """The last `count` transitions in time order; the newest marked truncated, for what follows it is not known yet.
 
