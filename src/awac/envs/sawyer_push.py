@@ -147,6 +147,7 @@ def _build(control: Control) -> Any:
     for axis, direction, limits in zip("xy", ([1, 0, 0], [0, 1, 0]), FIELD.T, strict=True):
         reach = [limits[0] - MARGIN, limits[1] + MARGIN]
         slide = {"type": mujoco.mjtJoint.mjJNT_SLIDE, "axis": direction, "range": reach, "limited": 1}
+        slide["solref_limit"] = [0.005, 1]  # a wall that is harder than the hand
         puck.add_joint(name=f"puck_{axis}", damping=0.5, frictionloss=0.6, **slide)
     surface = {"condim": 3, "friction": [0.2, 0.005, 0.0001], "priority": 1, "rgba": (0.1, 0.42, 0.9, 1)}
     puck.add_geom(type=cylinder, size=[PUCK_RADIUS, 0.015, 0], mass=0.1, **surface, **touching)
