@@ -154,7 +154,7 @@ def build_spec() -> Any:
     spec.modelname = "claw_valve"
     spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
     scene.add_camera(spec, "view", eye=(0.46, 0.06, 0.37), target=(0.0, 0.0, 0.14), field_of_view=42.0)
-    spec.worldbody.add_light(pos=[0.8, -0.6, 1.0], dir=[-0.7, 0.5, -0.8], diffuse=[0.3, 0.3, 0.3], castshadow=False)
+    spec.worldbody.add_light(pos=[0.8, -0.6, 1.0], dir=[-0.7, 0.5, -0.8], diffuse=[0.15, 0.15, 0.15], castshadow=False)
     claw = spec.worldbody.add_body(name="claw", pos=[0, 0, 0.335], quat=[0, 1, 0, 0])  # it hangs upside down
     claw.add_geom(type=mujoco.mjtGeom.mjGEOM_CYLINDER, size=[0.075, 0.004, 0], rgba=METAL, **GHOST)
     for name, (position, yaw) in zip(FINGERS, MOUNTS, strict=True):

@@ -57,6 +57,8 @@ STIFFNESS = 1.5  # N m / rad, of the servos
 SERVO_DAMPING = 0.03  # N m s / rad
 TORQUE = 0.7  # N m, the most that a servo gives
 FRICTION = 0.6  # sliding, of the object
+SURFACE = 8  # `contype` of the table top
+TOUCHES = sawyer.OBJECTS | SURFACE  # of hand and object
 DARK, LIGHT = (0.16, 0.17, 0.19, 1), (0.93, 0.93, 0.9, 1)
 ORANGE, GREEN = (0.9, 0.55, 0.1, 1), (0.1, 0.7, 0.3, 1)
 
@@ -169,9 +171,11 @@ def build_spec() -> Any:
     thing.add_freejoint(name="object")
     # Contacts take the object's own friction (priority), so that it can be a domain parameter.
     skin = {"friction": [FRICTION, 0.01, 0.0005], "priority": 1, "condim": 4}
-    touches = sawyer.TABLE | sawyer.OBJECTS
+    # An invisible plane stands in for the table's box: contacts with a plane are exact, and equal in all versions.
+    top = {"type": mujoco.mjtGeom.mjGEOM_PLANE, "size": [0.5, 0.5, 0.1], "rgba": (0, 0, 0, 0)}
+    spec.worldbody.add_geom(contype=SURFACE, conaffinity=SURFACE, friction=[FRICTION, 0.01, 0.0005], **top)
     cylinder = {"type": mujoco.mjtGeom.mjGEOM_CYLINDER, "size": [RADIUS, HALF_HEIGHT, 0], "mass": 0.2}
-    thing.add_geom(rgba=ORANGE, contype=touches, conaffinity=touches, **cylinder, **skin)
+    thing.add_geom(rgba=ORANGE, contype=TOUCHES, conaffinity=TOUCHES, **cylinder, **skin)
     disc = {"type": mujoco.mjtGeom.mjGEOM_CYLINDER, "size": [1.2 * RADIUS, 0.001, 0.001]}
     spec.worldbody.add_site(name="target", pos=[*CENTRE[:2], 0.002], rgba=GREEN, **disc)
     return spec
@@ -182,7 +186,7 @@ def build_hand() -> Any:
     spec = mujoco.MjSpec()
     spec.modelname = "hand"
     spec.compiler.degree = False
-    skin = {"condim": 4, "friction": [1.0, 0.02, 0.0005], "contype": sawyer.OBJECTS, "conaffinity": sawyer.OBJECTS}
+    skin = {"condim": 4, "friction": [1.0, 0.02, 0.0005], "contype": TOUCHES, "conaffinity": TOUCHES}
     palm = spec.worldbody.add_body(name="palm", gravcomp=1)
     box = {"size": [0.0204, 0.0565, 0.0475], "pos": [-0.0093, 0, -0.0475], "mass": 0.4, "rgba": DARK}
     palm.add_geom(type=mujoco.mjtGeom.mjGEOM_BOX, **box, **skin)

@@ -128,7 +128,7 @@ def add_arm(spec: Any, control: Control = "ik") -> Any:
         body.add_joint(name=name, axis=[0, 0, 1], range=link.range, limited=1, damping=10, armature=0.1)
         capsule = mujoco.mjtGeom.mjGEOM_CAPSULE
         body.add_geom(type=capsule, fromto=[0, 0, 0, *end], size=[link.radius, 0, 0], rgba=RED, **shell)
-        body.add_geom(type=cylinder, size=[1.12 * link.radius, 0.8 * link.radius, 0], rgba=scene.DARK, **shell)
+        body.add_geom(type=cylinder, size=[1.16 * link.radius, 0.8 * link.radius, 0], rgba=scene.DARK, **shell)
         if control == "ik":
             _add_servo(spec, name, link.range, STIFFNESS[number])
     flange = body.add_body(name="right_hand", pos=FLANGE, quat=[HALF, 0, 0, HALF])

@@ -30,18 +30,18 @@ class HandExpert:
         grip: it drags when the second joints are closed by this share of `bend_1`.
     """
 
-    offset_x: float = 0.017
-    offset_y: float = -0.034
-    offset_z: float = 0.052
-    bend_1: float = 0.70
-    bend_2: float = 0.87
-    bend_3: float = 0.85
-    thumb_0: float = 1.16
-    thumb_1: float = 0.87
-    thumb_2: float = 0.60
-    thumb_3: float = 1.43
-    speed: float = 0.018
-    grip: float = 0.8
+    offset_x: float = 0.041
+    offset_y: float = -0.016
+    offset_z: float = 0.04
+    bend_1: float = 1.416
+    bend_2: float = 1.134
+    bend_3: float = -0.025
+    thumb_0: float = 1.033
+    thumb_1: float = 1.033
+    thumb_2: float = 0.487
+    thumb_3: float = 1.575
+    speed: float = 0.024
+    grip: float = 0.726
 
     aligned, hovering, carried = 0.02, 0.17, 0.11  # m
 
