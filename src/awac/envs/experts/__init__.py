@@ -1,8 +1,8 @@
 """Scripted experts: controllers that solve a task from its observation, to make demonstrations of.
 
 An expert is a policy like any other: `act(observations float32 (n, O)) -> actions float32 (n, A)`. One with memory has
-`reset(row)`. Its parameters are the fields of its class, frozen at what a short random search found
-(`experiments/expert_search.py`).
+`reset(row)`. Its parameters are the fields of its class, frozen: those of valve and hand at what a short random search
+found (`experiments/expert_search.py`), those of push and drawer follow from the geometry and solve every start.
 """
 
 import importlib
