@@ -14,23 +14,21 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
+from awac.critics import critics_of
 from awac.dual_objectives import critic_objective, orthogonality_penalty, policy_objective
 from awac.figure8 import Row
-from awac.hyperparameters import Hyperparameters
 from awac.networks import CriticEnsemble, Networks, Sizes, TanhGaussianActor, lower_q
 from awac.objectives import entropy_dual_loss, soft_value, td_target
+from awac.soft import SoftHyperparameters
 
 
 @dataclass(frozen=True)
-class Config(Hyperparameters):
+class Config(SoftHyperparameters):
     """Settings of AlgaeDICE; sizes and rates are those of the authors' code."""
 
-    actor_hidden: tuple[int, ...] = (256, 256)
-    critic_hidden: tuple[int, ...] = (256, 256)
     actor_learning_rate: float = 1e-3
     critic_learning_rate: float = 1e-3
     dual_learning_rate: float = 1e-3
-    actor_weight_decay: float = 0.0
     exponent: float = 2.0
     """p of f(x) = |x|^p / p, above 1; 2 in the authors' class, 1.5 in their launcher."""
     regularization: float = 1.0
@@ -39,18 +37,12 @@ class Config(Hyperparameters):
     """Share of the learning critic in the value of the next observation; the rest is the target critic's."""
     orthogonality: float = 1e-4
     """Weight of the orthogonal penalty on the policy's layers; authors' code."""
-    initial_temperature: float = 1.0
-    """The weight of the entropy before the first update."""
-    target_entropy_per_action: float = -1.0
-    """The entropy that the temperature aims at, for each action dimension."""
 
 
 def networks(key: PRNGKeyArray, sizes: Sizes, config: Config) -> Networks:
     """Actor, dual functions nu with targets, and the log-temperature."""
     actor_key, critic_key = jax.random.split(key)
-    critic = CriticEnsemble(
-        critic_key, sizes, config.critic_hidden, config.critics, config.critic_norm, config.q_upper_bound
-    )
+    critic = critics_of(critic_key, sizes, config)
     return Networks(
         actor=TanhGaussianActor(actor_key, sizes, config.actor_hidden),
         critic=critic,

@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
+from awac.critics import bellman_loss, critics_of
 from awac.figure8 import Row
 from awac.hyperparameters import Hyperparameters
 from awac.networks import CriticEnsemble, GaussianActor, Networks, Sizes, lower_q
@@ -24,8 +25,6 @@ from awac.objectives import (
     clip_advantage,
     effective_sample_size,
     log_partition,
-    td_loss,
-    td_target,
     weight_divergence,
     weighted_likelihood_loss,
 )
@@ -57,9 +56,7 @@ def networks(key: PRNGKeyArray, sizes: Sizes, config: Config) -> Networks:
     """Actor, critics, and targets that start as copies of the critics."""
     actor_key, critic_key = jax.random.split(key)
     actor = GaussianActor(actor_key, sizes, config.actor_hidden, config.std)
-    critic = CriticEnsemble(
-        critic_key, sizes, config.critic_hidden, config.critics, config.critic_norm, config.q_upper_bound
-    )
+    critic = critics_of(critic_key, sizes, config)
     return Networks(actor=actor, critic=critic, target_critic=critic)
 
 
@@ -69,11 +66,7 @@ def critic_loss(
     """Equations 4 and 5, with one policy sample at the next observation."""
     next_actions = networks.actor(batch.next_observations).sample(key)
     next_values = lower_q(networks.target_critic, batch.next_observations, next_actions)
-    targets = td_target(
-        batch.rewards, batch.terminated, batch.steps, next_values, config.discount, config.q_upper_bound
-    )
-    values = critic(batch.observations, batch.actions)
-    return td_loss(values, targets), {"q_mean": jnp.mean(values), "target_mean": jnp.mean(targets)}
+    return bellman_loss(critic, batch, next_values, config)
 
 
 def state_value(

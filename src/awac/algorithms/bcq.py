@@ -15,20 +15,16 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
 from awac.behavior import Autoencoder, Perturbation, autoencoder_loss, best_candidate, mixed_minimum
+from awac.critics import bellman_loss, critics_of
 from awac.errors import ConfigError
 from awac.figure8 import Row
 from awac.hyperparameters import Hyperparameters
 from awac.networks import CriticEnsemble, Networks, Sizes
-from awac.objectives import td_loss, td_target
 
 
 @dataclass(frozen=True)
 class Config(Hyperparameters):
-    """Settings of BCQ; the defaults are those of the paper's code (continuous BCQ).
-
-    Raises:
-        ConfigError: `clone_steps` is given: there is no policy whose likelihood could be raised.
-    """
+    """Settings of BCQ; the defaults are those of the paper's code (continuous BCQ)."""
 
     actor_hidden: tuple[int, ...] = (400, 300)
     critic_hidden: tuple[int, ...] = (400, 300)
@@ -47,19 +43,18 @@ class Config(Hyperparameters):
     acting_candidates: int = 100
     """Actions among which the policy takes the best."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.clone_steps:
-            raise ConfigError(f"clone_steps={self.clone_steps}; allowed for bcq: 0, its data model is cloning already")
-
 
 def networks(key: PRNGKeyArray, sizes: Sizes, config: Config) -> Networks:
-    """Perturbation and critics with their targets, and the model of the data."""
+    """Perturbation and critics with their targets, and the model of the data.
+
+    Raises:
+        ConfigError: `clone_steps` is given: there is no policy whose likelihood could be raised.
+    """
+    if config.clone_steps:
+        raise ConfigError(f"clone_steps={config.clone_steps}; allowed for bcq: 0, its data model is cloning already")
     actor_key, critic_key, behavior_key = jax.random.split(key, 3)
     actor = Perturbation(actor_key, sizes, config.actor_hidden, config.perturbation)
-    critic = CriticEnsemble(
-        critic_key, sizes, config.critic_hidden, config.critics, config.critic_norm, config.q_upper_bound
-    )
+    critic = critics_of(critic_key, sizes, config)
     behavior = Autoencoder(behavior_key, sizes, config.behavior_hidden)
     return Networks(actor=actor, critic=critic, behavior=behavior, target_critic=critic, target_actor=actor)
 
@@ -71,11 +66,7 @@ def critic_loss(
     proposed = networks.behavior.sample(batch.next_observations, key, (config.target_candidates,))
     actions = networks.target_actor(batch.next_observations, proposed)
     next_values = mixed_minimum(networks.target_critic(batch.next_observations, actions), config.minimum_share)
-    targets = td_target(
-        batch.rewards, batch.terminated, batch.steps, next_values.max(axis=0), config.discount, config.q_upper_bound
-    )
-    values = critic(batch.observations, batch.actions)
-    return td_loss(values, targets), {"q_mean": jnp.mean(values), "target_mean": jnp.mean(targets)}
+    return bellman_loss(critic, batch, next_values.max(axis=0), config)
 
 
 def actor_loss(

@@ -17,11 +17,11 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
 from awac.behavior import Autoencoder, autoencoder_loss, best_candidate, mixed_minimum
+from awac.critics import bellman_loss, critics_of
 from awac.divergences import dual_ascent_loss, maximum_mean_discrepancy, multiplier
 from awac.figure8 import Row
 from awac.hyperparameters import Hyperparameters
 from awac.networks import CriticEnsemble, Networks, Sizes, TanhGaussianActor, lower_q
-from awac.objectives import td_loss, td_target
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,7 @@ def networks(key: PRNGKeyArray, sizes: Sizes, config: Config) -> Networks:
     """Policy and critics with their targets, the model of the data, and the log-multiplier."""
     actor_key, critic_key, behavior_key = jax.random.split(key, 3)
     actor = TanhGaussianActor(actor_key, sizes, config.actor_hidden)
-    critic = CriticEnsemble(
-        critic_key, sizes, config.critic_hidden, config.critics, config.critic_norm, config.q_upper_bound
-    )
+    critic = critics_of(critic_key, sizes, config)
     behavior = Autoencoder(behavior_key, sizes, config.behavior_hidden)
     return Networks(actor, critic, behavior, dual=jnp.zeros(()), target_critic=critic, target_actor=actor)
 
@@ -69,11 +67,7 @@ def critic_loss(
     """Target r + gamma max_i [lambda min_j Q_j(s', a_i) + (1 - lambda) max_j Q_j(s', a_i)], a_i ~ the slow policy."""
     actions = networks.target_actor(batch.next_observations).sample(key, (config.candidates,))
     next_values = mixed_minimum(networks.target_critic(batch.next_observations, actions), config.minimum_share)
-    targets = td_target(
-        batch.rewards, batch.terminated, batch.steps, next_values.max(axis=0), config.discount, config.q_upper_bound
-    )
-    values = critic(batch.observations, batch.actions)
-    return td_loss(values, targets), {"q_mean": jnp.mean(values), "target_mean": jnp.mean(targets)}
+    return bellman_loss(critic, batch, next_values.max(axis=0), config)
 
 
 def discrepancy(

@@ -17,11 +17,11 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 from awac.algorithm import Algorithm, Metrics, behavior_loss
 from awac.batch import Batch
 from awac.behavior import density_model
+from awac.critics import bellman_loss, critics_of
 from awac.divergences import dual_ascent_loss, multiplier, sampled_divergence
 from awac.figure8 import Row
 from awac.hyperparameters import Hyperparameters
 from awac.networks import CriticEnsemble, Networks, Sizes, TanhGaussianActor, lower_q
-from awac.objectives import td_loss, td_target
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,7 @@ class Config(Hyperparameters):
 def networks(key: PRNGKeyArray, sizes: Sizes, config: Config) -> Networks:
     """Policy, critics with targets, the model of the data, and the log-multiplier."""
     actor_key, critic_key, behavior_key = jax.random.split(key, 3)
-    critic = CriticEnsemble(
-        critic_key, sizes, config.critic_hidden, config.critics, config.critic_norm, config.q_upper_bound
-    )
+    critic = critics_of(critic_key, sizes, config)
     return Networks(
         actor=TanhGaussianActor(actor_key, sizes, config.actor_hidden),
         critic=critic,
@@ -77,11 +75,7 @@ def critic_loss(
     next_values = lower_q(networks.target_critic, batch.next_observations, actions)
     if config.value_penalty:
         next_values = next_values - multiplier(networks.dual) * found
-    targets = td_target(
-        batch.rewards, batch.terminated, batch.steps, next_values, config.discount, config.q_upper_bound
-    )
-    values = critic(batch.observations, batch.actions)
-    return td_loss(values, targets), {"q_mean": jnp.mean(values), "target_mean": jnp.mean(targets)}
+    return bellman_loss(critic, batch, next_values, config)
 
 
 def actor_loss(

@@ -15,6 +15,7 @@ from jaxtyping import PRNGKeyArray, Scalar
 
 from awac.algorithm import Algorithm, Metrics, behavior_loss
 from awac.batch import Batch
+from awac.critics import critics_of
 from awac.figure8 import Row
 from awac.hyperparameters import Hyperparameters
 from awac.networks import CriticEnsemble, GaussianActor, Networks, Sizes, lower_q
@@ -44,9 +45,7 @@ class Config(Hyperparameters):
 def networks(key: PRNGKeyArray, sizes: Sizes, config: Config) -> Networks:
     """Policy, critics with targets, and a model of the data of the policy's kind."""
     actor_key, critic_key, behavior_key = jax.random.split(key, 3)
-    critic = CriticEnsemble(
-        critic_key, sizes, config.critic_hidden, config.critics, config.critic_norm, config.q_upper_bound
-    )
+    critic = critics_of(critic_key, sizes, config)
     return Networks(
         actor=GaussianActor(actor_key, sizes, config.actor_hidden, config.std),
         critic=critic,

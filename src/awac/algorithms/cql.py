@@ -6,7 +6,7 @@
 The critic's loss gains alpha (E_s[log sum_a exp Q(s, a)] - E_{s, a ~ data}[Q(s, a)]): Q low where the data is not.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import jax
@@ -15,28 +15,22 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
+from awac.critics import bellman_loss
 from awac.figure8 import Row
-from awac.hyperparameters import Hyperparameters
 from awac.networks import CriticEnsemble, Networks, Sizes, TanhGaussianActor, lower_q
-from awac.objectives import entropy_dual_loss, soft_value, td_loss, td_target
 from awac.pessimism import gap_dual_loss, sampled_gap
+from awac.soft import SoftHyperparameters, soft_networks, soft_policy_loss, soft_target, temperature_loss
 
 
 @dataclass(frozen=True)
-class Config(Hyperparameters):
+class Config(SoftHyperparameters):
     """Settings of CQL; the defaults are those of its released code for locomotion (README: fixed weight)."""
 
     actor_hidden: tuple[int, ...] = (256, 256, 256)
     critic_hidden: tuple[int, ...] = (256, 256, 256)
     actor_learning_rate: float = 1e-4
     dual_learning_rate: float = 1e-4
-    actor_weight_decay: float = 0.0
-    initial_temperature: float = 1.0
-    """alpha of soft actor-critic before the first update."""
-    target_entropy_per_action: float = -1.0
-    """The entropy that it aims at, for each action dimension."""
     entropy_backup: bool = False
-    """Whether the target of the critic counts the entropy of the next action; the released code does not."""
     conservative_weight: float = 5.0
     """alpha: how much the gap counts beside the Bellman error; 5 or 10 for locomotion."""
     conservative_temperature: float = 1.0
@@ -55,18 +49,10 @@ class Duals(NamedTuple):
 
 
 def networks(key: PRNGKeyArray, sizes: Sizes, config: Config) -> Networks:
-    """Actor, critics with targets, and the duals."""
-    actor_key, critic_key = jax.random.split(key)
-    critic = CriticEnsemble(
-        critic_key, sizes, config.critic_hidden, config.critics, config.critic_norm, config.q_upper_bound
-    )
+    """Those of soft actor-critic, with a second dual where the gap has a threshold."""
+    made = soft_networks(key, sizes, config)
     multiplier = None if config.conservative_threshold is None else jnp.float32(0.0)
-    return Networks(
-        actor=TanhGaussianActor(actor_key, sizes, config.actor_hidden),
-        critic=critic,
-        target_critic=critic,
-        dual=Duals(jnp.log(jnp.float32(config.initial_temperature)), multiplier),
-    )
+    return replace(made, dual=Duals(made.dual, multiplier))
 
 
 def critic_loss(
@@ -76,17 +62,12 @@ def critic_loss(
     next_key, proposal_key = jax.random.split(key)
     next_actions, log_prob = networks.actor(batch.next_observations).sample_and_log_prob(next_key)
     next_q = lower_q(networks.target_critic, batch.next_observations, next_actions)
-    temperature = jnp.exp(networks.dual.temperature)
-    next_values = soft_value(next_q, log_prob, temperature) if config.entropy_backup else next_q
-    targets = td_target(
-        batch.rewards, batch.terminated, batch.steps, next_values, config.discount, config.q_upper_bound
-    )
-    values = critic(batch.observations, batch.actions)
+    next_values = soft_target(next_q, log_prob, networks.dual.temperature, config)
+    loss, metrics = bellman_loss(critic, batch, next_values, config)
     gap = sampled_gap(critic, networks.actor, batch, proposal_key, config.proposals, config.conservative_temperature)
     multiplier = networks.dual.multiplier
     weight = config.conservative_weight if multiplier is None else jax.lax.stop_gradient(jnp.exp(multiplier))
-    metrics = {"q_mean": jnp.mean(values), "target_mean": jnp.mean(targets), "conservative_gap": jnp.mean(gap)}
-    return td_loss(values, targets) + weight * jnp.sum(gap), metrics
+    return loss + weight * jnp.sum(gap), {**metrics, "conservative_gap": jnp.mean(gap)}
 
 
 def actor_loss(
@@ -96,8 +77,7 @@ def actor_loss(
     del config
     actions, log_prob = actor(batch.observations).sample_and_log_prob(key)
     q = lower_q(networks.critic, batch.observations, actions)
-    loss = -jnp.mean(soft_value(q, log_prob, jax.lax.stop_gradient(jnp.exp(networks.dual.temperature))))
-    return loss, {"entropy": -jnp.mean(log_prob)}
+    return soft_policy_loss(q, log_prob, networks.dual.temperature)
 
 
 def dual_loss(
@@ -105,9 +85,7 @@ def dual_loss(
 ) -> tuple[Scalar, Metrics]:
     """The temperature's dual, as in soft actor-critic; and equation 30, where the gap has a threshold."""
     entropy_key, proposal_key = jax.random.split(key)
-    _, log_prob = networks.actor(batch.observations).sample_and_log_prob(entropy_key)
-    target = config.target_entropy_per_action * batch.actions.shape[-1]
-    loss, metrics = entropy_dual_loss(duals.temperature, log_prob, target), {"temperature": jnp.exp(duals.temperature)}
+    loss, metrics = temperature_loss(duals.temperature, networks, batch, config, entropy_key)
     if duals.multiplier is None or config.conservative_threshold is None:
         return loss, metrics
     gap = sampled_gap(

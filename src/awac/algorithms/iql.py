@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
+from awac.critics import critics_of
 from awac.figure8 import Row
 from awac.hyperparameters import Hyperparameters
 from awac.networks import CriticEnsemble, GaussianActor, Networks, Sizes, lower_q
@@ -57,7 +58,7 @@ def networks(key: PRNGKeyArray, sizes: Sizes, config: Config) -> Networks:
     actor_key, q_key, value_key = jax.random.split(key, 3)
     actor = GaussianActor(actor_key, sizes, config.actor_hidden, config.std)
     bound = config.q_upper_bound
-    q = CriticEnsemble(q_key, sizes, config.critic_hidden, config.critics, config.critic_norm, bound)
+    q = critics_of(q_key, sizes, config)
     critic = Critic(q, ValueFunction(value_key, sizes, config.critic_hidden, bound))
     return Networks(actor=actor, critic=critic, target_critic=critic)
 

@@ -16,11 +16,11 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
+from awac.critics import bellman_loss, critics_of
 from awac.distributions import Gaussian
 from awac.figure8 import Row
 from awac.hyperparameters import Hyperparameters
 from awac.networks import CriticEnsemble, GaussianActor, Networks, Sizes, lower_q
-from awac.objectives import td_loss, td_target
 from awac.projections import (
     decoupled_likelihood_loss,
     divergence_penalty,
@@ -65,9 +65,7 @@ def networks(key: PRNGKeyArray, sizes: Sizes, config: Config) -> Networks:
     """Actor and critics with slow copies, and the multipliers."""
     actor_key, critic_key = jax.random.split(key)
     actor = start_deviation(GaussianActor(actor_key, sizes, config.actor_hidden, config.std), config.initial_std)
-    critic = CriticEnsemble(
-        critic_key, sizes, config.critic_hidden, config.critics, config.critic_norm, config.q_upper_bound
-    )
+    critic = critics_of(critic_key, sizes, config)
     mean, scale = (jnp.full(sizes.action, start) for start in config.initial_multipliers)
     dual = Multipliers(jnp.float32(config.initial_temperature), mean, scale)
     return Networks(actor=actor, critic=critic, dual=dual, target_critic=critic, target_actor=actor)
@@ -79,11 +77,7 @@ def critic_loss(
     """Squared Bellman error, with the mean of the slow critics over samples of the slow policy."""
     actions = networks.target_actor(batch.next_observations).sample(key, (config.samples,))
     next_values = jnp.mean(lower_q(networks.target_critic, batch.next_observations, actions), axis=0)
-    targets = td_target(
-        batch.rewards, batch.terminated, batch.steps, next_values, config.discount, config.q_upper_bound
-    )
-    values = critic(batch.observations, batch.actions)
-    return td_loss(values, targets), {"q_mean": jnp.mean(values), "target_mean": jnp.mean(targets)}
+    return bellman_loss(critic, batch, next_values, config)
 
 
 def sampled(

@@ -8,45 +8,19 @@ With prior data in the buffer it is the paper's SACfD: a choice of data, not ano
 
 from dataclasses import dataclass
 
-import jax
-import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray, Scalar
+from jaxtyping import PRNGKeyArray, Scalar
 
 from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
+from awac.critics import bellman_loss
 from awac.figure8 import Row
-from awac.hyperparameters import Hyperparameters
-from awac.networks import CriticEnsemble, Networks, Sizes, TanhGaussianActor, lower_q
-from awac.objectives import entropy_dual_loss, soft_value, td_loss, td_target
+from awac.networks import CriticEnsemble, Networks, TanhGaussianActor, lower_q
+from awac.soft import SoftHyperparameters, soft_networks, soft_policy_loss, soft_target, temperature_loss
 
 
 @dataclass(frozen=True)
-class Config(Hyperparameters):
+class Config(SoftHyperparameters):
     """Settings of SAC; sizes and rates are those of Haarnoja et al. 2018."""
-
-    actor_hidden: tuple[int, ...] = (256, 256)
-    critic_hidden: tuple[int, ...] = (256, 256)
-    actor_weight_decay: float = 0.0
-    initial_temperature: float = 1.0
-    """alpha before the first update."""
-    target_entropy_per_action: float = -1.0
-    """The entropy that alpha aims at, for each action dimension (minus one: appendix D)."""
-    entropy_backup: bool = True
-    """Whether the target of the critic counts the entropy of the next action."""
-
-
-def networks(key: PRNGKeyArray, sizes: Sizes, config: Config) -> Networks:
-    """Actor, critics with targets, and the log-temperature."""
-    actor_key, critic_key = jax.random.split(key)
-    critic = CriticEnsemble(
-        critic_key, sizes, config.critic_hidden, config.critics, config.critic_norm, config.q_upper_bound
-    )
-    return Networks(
-        actor=TanhGaussianActor(actor_key, sizes, config.actor_hidden),
-        critic=critic,
-        target_critic=critic,
-        dual=jnp.log(jnp.float32(config.initial_temperature)),
-    )
 
 
 def critic_loss(
@@ -55,12 +29,8 @@ def critic_loss(
     """Equations 5 and 6 of Haarnoja et al. 2018, with the lesser of the target critics."""
     next_actions, log_prob = networks.actor(batch.next_observations).sample_and_log_prob(key)
     next_q = lower_q(networks.target_critic, batch.next_observations, next_actions)
-    next_values = soft_value(next_q, log_prob, jnp.exp(networks.dual)) if config.entropy_backup else next_q
-    targets = td_target(
-        batch.rewards, batch.terminated, batch.steps, next_values, config.discount, config.q_upper_bound
-    )
-    values = critic(batch.observations, batch.actions)
-    return td_loss(values, targets), {"q_mean": jnp.mean(values), "target_mean": jnp.mean(targets)}
+    next_values = soft_target(next_q, log_prob, networks.dual, config)
+    return bellman_loss(critic, batch, next_values, config)
 
 
 def actor_loss(
@@ -70,25 +40,15 @@ def actor_loss(
     del config
     actions, log_prob = actor(batch.observations).sample_and_log_prob(key)
     q = lower_q(networks.critic, batch.observations, actions)
-    loss = -jnp.mean(soft_value(q, log_prob, jax.lax.stop_gradient(jnp.exp(networks.dual))))
-    return loss, {"entropy": -jnp.mean(log_prob)}
-
-
-def dual_loss(
-    log_temperature: Float[Array, ""], networks: Networks, batch: Batch, config: Config, key: PRNGKeyArray
-) -> tuple[Scalar, Metrics]:
-    """Equation 18 of Haarnoja et al. 2018, on samples at the batch's observations."""
-    _, log_prob = networks.actor(batch.observations).sample_and_log_prob(key)
-    target = config.target_entropy_per_action * batch.actions.shape[-1]
-    return entropy_dual_loss(log_temperature, log_prob, target), {"temperature": jnp.exp(log_temperature)}
+    return soft_policy_loss(q, log_prob, networks.dual)
 
 
 SAC = Algorithm(
     name="sac",
     row=Row("SAC", "Q^pi", "D(pi||Qbar)", "No", "None"),
     config=Config,
-    networks=networks,
+    networks=soft_networks,
     actor=actor_loss,
     critic=critic_loss,
-    dual=dual_loss,
+    dual=temperature_loss,
 )
