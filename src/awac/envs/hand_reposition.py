@@ -91,12 +91,13 @@ class HandReposition(RobotTask):
     paper's reset mechanism does before each trajectory, at once.
     """
 
-    def __init__(self, distance: float = DISTANCE, **options: Any) -> None:
+    def __init__(self, distance: float = DISTANCE, camera_name: str = "close", **options: Any) -> None:
         """Builds the simulation.
 
         Args:
             distance: from object to target (m) below which it is a success; the paper names none.
-            options: those of `RobotTask`; the camera is `close` if none is named, and `view` shows the whole arm.
+            camera_name: `close`, or `view`, which shows the whole arm.
+            options: those of `RobotTask`.
 
         Raises:
             ConfigError: an option that is unknown or cannot be.
@@ -105,7 +106,7 @@ class HandReposition(RobotTask):
             raise ConfigError(f"distance={distance!r} of awac/HandReposition-v0: allowed is a positive number (m)")
         space = gymnasium.spaces.Box(-np.inf, np.inf, (25,), np.float32)
         model = build_spec().compile()
-        super().__init__(model, 19, space, ["object"], **{"camera_name": "close", **options})
+        super().__init__(model, 19, space, ["object"], camera_name=camera_name, **options)
         self.distance = distance
         self.arm = sawyer.Arm(model, "hand/grasp", orientation=np.array(sawyer.DOWN) @ MOUNT)
         names = [f"hand/{name}{index}" for name, *_ in DIGITS for index in range(4)]

@@ -30,18 +30,18 @@ class HandExpert:
         grip: it drags when the second joints are closed by this share of `bend_1`.
     """
 
-    offset_x: float = 0.041
-    offset_y: float = -0.016
-    offset_z: float = 0.04
-    bend_1: float = 1.416
-    bend_2: float = 1.134
-    bend_3: float = -0.025
-    thumb_0: float = 1.033
-    thumb_1: float = 1.033
-    thumb_2: float = 0.487
-    thumb_3: float = 1.575
-    speed: float = 0.024
-    grip: float = 0.726
+    offset_x: float = 0.026
+    offset_y: float = -0.035
+    offset_z: float = 0.045
+    bend_1: float = 1.21
+    bend_2: float = 1.177
+    bend_3: float = 0.27
+    thumb_0: float = 0.985
+    thumb_1: float = 1.347
+    thumb_2: float = 1.17
+    thumb_3: float = 1.077
+    speed: float = 0.018
+    grip: float = 0.815
 
     aligned, hovering, carried = 0.02, 0.17, 0.11  # m
 
