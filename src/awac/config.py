@@ -34,6 +34,9 @@ class Experiment(Generic[H]):
     """Prior data: `[demonstration=|rollout=|random=|online=]WHERE`, WHERE a Minari id, a folder or `bundled:pen`."""
     download: bool = False
     """Fetch Minari ids that are not here yet."""
+    held_out_episodes: int = 0
+    """Episodes of the prior data, evenly spaced, that nothing learns from: the model of the data, where there is one
+    (see `fit_behavior`), is scored on them as `train/behavior_log_likelihood`."""
     folder: str = "runs/latest"
     """The run folder; a new run needs one that does not hold a run yet."""
     seed: int = 0
@@ -85,7 +88,14 @@ class Experiment(Generic[H]):
         for name in positive:
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; allowed: more than 0")
-        for name in ("offline_steps", "online_steps", "updates_per_step", "random_steps", "warmup_steps"):
+        for name in (
+            "offline_steps",
+            "online_steps",
+            "updates_per_step",
+            "random_steps",
+            "warmup_steps",
+            "held_out_episodes",
+        ):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; allowed: 0 or more")
         for name in ("offline_steps", "online_steps", "evaluation_interval", "log_interval", "checkpoint_interval"):

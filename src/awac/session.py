@@ -27,7 +27,7 @@ from awac.exploration import Uniform
 from awac.journal import Journal
 from awac.learner import Learner, Sampling
 from awac.metrics import METRICS, MetricsWriter
-from awac.prior import load_data, scaling_for
+from awac.prior import load_prior, scaling_for
 from awac.progress import Progress, regret_of, rollout_metrics
 from awac.run import RunFolder
 from awac.runtime import Card
@@ -50,8 +50,7 @@ class Session:
         if experiment.offline_steps and not experiment.data:
             raise ConfigError(f"offline_steps={experiment.offline_steps} needs data; give --data, or --offline-steps 0")
         self.env = self.make_env()
-        data = load_data(experiment, self.env) if experiment.data else None
-        prior = None if data is None else data.transitions()
+        prior, self.held_out = load_prior(experiment, self.env)
         scaling = scaling_for(experiment, self.env, prior)
         self.mix = mix_of(dict(experiment.mix))
         algorithm = ALGORITHMS[experiment.algorithm]
@@ -184,7 +183,8 @@ class Session:
             "time/fps": (self.total - self.first) / seconds,
             "time/total_timesteps": self.progress.online,
         }
-        self.writer.write(self.step, self.phase, {**self.metrics, **rollout_metrics(self.recent), **timing})
+        fit = {} if self.held_out is None else self.learner.behavior_metrics(self.held_out)
+        self.writer.write(self.step, self.phase, {**self.metrics, **fit, **rollout_metrics(self.recent), **timing})
         self._show(self.metrics)
 
     def _show(self, values: Mapping[str, float]) -> None:

@@ -11,7 +11,7 @@ from awac.algorithm import initialize, update
 from awac.algorithms import ALGORITHMS
 from awac.batch import Batch, Provenance
 from awac.data.buffer import to_device
-from awac.errors import CheckpointError
+from awac.errors import CheckpointError, ConfigError
 from awac.learner import Learner, Sampling
 from awac.networks import Sizes
 from awac.runtime import Card
@@ -194,3 +194,8 @@ def test_the_average_of_the_policy_acts_and_does_not_learn():
     observations = data(5).observations
     acts = [made.act(observations, deterministic=True) for made in (plain, averaged)]
     assert np.abs(acts[0] - acts[1]).max() > 0
+
+
+def test_a_method_without_a_likelihood_cannot_be_cloned_first():
+    with pytest.raises(ConfigError, match=r"clone_steps=5; allowed for bcq: 0"):
+        learner("bcq", clone_steps=5)

@@ -11,6 +11,7 @@ import numpy as np
 from rich.console import Console
 from tyro.conf import Positional
 
+from awac import checkpoint
 from awac.collect import Act
 from awac.display import table
 from awac.envs import make
@@ -62,20 +63,19 @@ class EvaluateOptions:
 
 def command(options: EvaluateOptions) -> None:
     """Rolls out a trained policy and prints success, returns and lengths."""
-    policy = Policy.load(find_policy(options.folder))
-    env_id, env_options = environment(options, policy)
+    env_id, env_options = environment(options)
     make_env = functools.partial(make, env_id, **env_options)
-    found = evaluate(make_env, actor(policy, options), options.episodes, options.seed)
+    found = evaluate(make_env, actor(options), options.episodes, options.seed)
     if options.json:
         print(json.dumps({"env": env_id, "episodes": options.episodes, "seed": options.seed, **found.metrics()}))
     else:
         title = f"{env_id}, {options.episodes} episodes, seeds {options.seed} and up"
         Console().print(table(rows(found), title))
     if options.video is not None:
-        record(env_id, env_options, actor(policy, options), options.video, min(options.episodes, 3), options.seed)
+        record(env_id, env_options, actor(options), options.video, min(options.episodes, 3), options.seed)
 
 
-def environment(options: EvaluateOptions, policy: Policy) -> tuple[str, Options]:
+def environment(options: EvaluateOptions) -> tuple[str, Options]:
     """The environment asked for, else that of the run, else that of the policy's card.
 
     Raises:
@@ -84,15 +84,25 @@ def environment(options: EvaluateOptions, policy: Policy) -> tuple[str, Options]
     config: Mapping[str, Any] = {}
     if (options.folder / "config.json").exists():
         config = RunFolder.view(options.folder).config
-    env_id = options.env or config.get("env") or policy.card.environment
+    env_id = options.env or config.get("env") or Policy.load(find_policy(options.folder)).card.environment
     if not env_id:
         raise ConfigError(f"{options.folder} does not say which environment the policy is for; give --env")
     same = env_id == config.get("env")
     return env_id, options.env_options or (cast("Options", config.get("env_options", {})) if same else {})
 
 
-def actor(policy: Policy, options: EvaluateOptions) -> Act:
-    """The policy as evaluation calls it: mean actions, or samples from a generator seeded like the episodes."""
+def actor(options: EvaluateOptions) -> Act:
+    """The policy as evaluation calls it: mean actions, or samples from a generator seeded like the episodes.
+
+    A run folder without a policy file acts by its newest checkpoint, where it has one: its samples are those that the
+    run would draw next.
+    """
+    folder = options.folder
+    if not (folder / "policy").exists() and checkpoint.steps(folder / "checkpoints"):
+        from awac.restored import restored
+
+        return functools.partial(restored(folder).act, deterministic=not options.stochastic)
+    policy = Policy.load(find_policy(folder))
     if not options.stochastic:
         return policy.act
     generator = np.random.default_rng(options.seed)

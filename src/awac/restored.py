@@ -1,0 +1,43 @@
+"""The learner of a run as its newest checkpoint left it: it acts where there is no policy file.
+
+There is none where a method acts through its critic, and where a run has not come to its end.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from awac import checkpoint
+from awac.algorithms import ALGORITHMS
+from awac.config import Experiment, from_json
+from awac.envs import make
+from awac.learner import Learner
+from awac.prior import load_prior, scaling_for
+from awac.run import RunFolder
+from awac.scaling import Scaling
+
+
+def restored(path: Path) -> Learner:
+    """A learner with the state of the newest checkpoint in a run folder, and an empty buffer.
+
+    Raises:
+        CheckpointError: there is no checkpoint, or it cannot be read.
+        ConfigError: it is no run folder.
+        DataError: observations are normalised by prior data that are not there any more.
+    """
+    folder = RunFolder.view(path)
+    experiment = from_json(folder.config)
+    saved = checkpoint.load(folder.checkpoints)
+    algorithm = ALGORITHMS[experiment.algorithm]
+    learner = Learner(algorithm, experiment.hyperparameters, _scaling(experiment), experiment.seed, capacity=1)
+    learner.restore(saved.parts["learner"])
+    return learner
+
+
+def _scaling(experiment: Experiment[Any]) -> Scaling:
+    options: dict[str, Any] = dict(experiment.env_options)
+    env = make(experiment.env, **options)
+    try:
+        prior = load_prior(experiment, env)[0] if experiment.normalize_observations else None
+        return scaling_for(experiment, env, prior)
+    finally:
+        env.close()
