@@ -1,5 +1,9 @@
 """The Sawyer arm and its tasks: controllers, delays, domain parameters, exact states, experts."""
 
+import json
+import os
+import subprocess
+import sys
 import warnings
 
 import gymnasium
@@ -64,6 +68,28 @@ def test_check_env_passes(task, control):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r".*A Box observation space (maximum|minimum) value is")
         check_env(env, skip_render_check=True)
+
+
+PICTURE = """
+import json, sys, awac.envs
+env = awac.envs.make(sys.argv[1], "rgb_array", width=160, height=120)
+env.reset(seed=0)
+first = env.render()
+env.step(env.action_space.high)
+print(json.dumps([first.shape, float(first.std()), int((env.render() != first).sum())]))
+env.close()
+"""
+
+
+@pytest.mark.parametrize("env_id", TASKS)
+def test_a_picture_shows_something_that_moves(env_id):
+    command = [sys.executable, "-W", "error", "-c", PICTURE, env_id]
+    result = subprocess.run(command, env={**os.environ, "MUJOCO_GL": "egl"}, capture_output=True, text=True, check=True)
+    shape, contrast, changed = json.loads(result.stdout)
+    assert shape == [120, 160, 3]
+    assert contrast > 20
+    assert changed > 100
+    assert SawyerDrawer().render() is None
 
 
 @pytest.mark.parametrize("env_id", TASKS)
