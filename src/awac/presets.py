@@ -121,7 +121,7 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
     ("bc", "paper"): {"all": {"online_steps": 0, "batch_size": 128, "critics": 0, "actor_weight_decay": 0.0}},
     # Fujimoto et al. 2019, continuous BCQ's code: sizes and rates are its Config's
     ("bcq", "paper"): {"all": {"batch_size": 100}, "hand": HAND},
-    # the AWAC authors' copy of BEAR (rlkit, torch/sac/bear.py) as their launchers call it
+    # the AWAC authors' copy of BEAR (rlkit, torch/sac/bear.py): rates are its defaults, batch and offline phase as run
     ("bear", "paper"): {
         "all": {"batch_size": 256, "target_rate": 1e-2, "actor_learning_rate": 1e-3, "critic_learning_rate": 1e-3},
         "hand": HAND,

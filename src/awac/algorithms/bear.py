@@ -26,7 +26,7 @@ from awac.networks import CriticEnsemble, Networks, Sizes, TanhGaussianActor, lo
 
 @dataclass(frozen=True)
 class Config(Hyperparameters):
-    """Settings of BEAR; the defaults are those of the AWAC authors' copy (rlkit), which are BEAR's but for N."""
+    """Settings of BEAR; the defaults are as the AWAC authors ran it, each field says where BEAR has another."""
 
     actor_hidden: tuple[int, ...] = (256, 256)
     critic_hidden: tuple[int, ...] = (256, 256)
