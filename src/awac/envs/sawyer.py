@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from awac.envs import scene
+from awac.envs.servo import add_servo
 from awac.errors import ConfigError
 
 mujoco: Any = importlib.import_module("mujoco")  # it comes without complete types
@@ -130,21 +131,13 @@ def add_arm(spec: Any, control: Control = "ik") -> Any:
         body.add_geom(type=capsule, fromto=[0, 0, 0, *end], size=[link.radius, 0, 0], rgba=RED, **shell)
         body.add_geom(type=cylinder, size=[1.16 * link.radius, 0.8 * link.radius, 0], rgba=scene.DARK, **shell)
         if control == "ik":
-            _add_servo(spec, name, link.range, STIFFNESS[number])
+            stiffness = STIFFNESS[number]
+            add_servo(spec, name, link.range, stiffness, damping=2 * stiffness**0.5)
     flange = body.add_body(name="right_hand", pos=FLANGE, quat=[HALF, 0, 0, HALF])
     flange.add_geom(type=cylinder, size=[0.035, 0.015, 0], pos=[0, 0, 0.015], mass=0.1, rgba=scene.DARK, **ghost)
     if control == "mocap":
         _add_mocap(spec)
     return flange
-
-
-def _add_servo(spec: Any, joint: str, limits: Vector, stiffness: float) -> None:
-    """A position servo, damped as `2 sqrt(stiffness)`."""
-    servo = spec.add_actuator(
-        name=f"{joint}_servo", target=joint, trntype=mujoco.mjtTrn.mjTRN_JOINT, ctrlrange=limits, ctrllimited=1,
-        gaintype=mujoco.mjtGain.mjGAIN_FIXED, biastype=mujoco.mjtBias.mjBIAS_AFFINE,
-    )  # fmt: skip
-    servo.gainprm[0], servo.biasprm[1], servo.biasprm[2] = stiffness, -stiffness, -2 * np.sqrt(stiffness)
 
 
 def _add_mocap(spec: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 mujoco: Any = importlib.import_module("mujoco")  # it comes without complete types
 
-Limits = tuple[float, float]
+Limits = tuple[float, ...]
 
 
 def add_servo(
@@ -16,7 +16,7 @@ def add_servo(
     Args:
         spec: an `MjSpec` with that joint.
         joint: its name.
-        limits: of the control, in rad.
+        limits: of the control, lowest and highest, in rad.
         stiffness: in N m / rad.
         damping: in N m s / rad, beside that of the joint itself.
         torque: the most it gives, in N m; without limit if left out.
