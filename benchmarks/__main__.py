@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from awac.system import describe_system
-from benchmarks import command, entry, numpy_action, online, peer, updates, validate
+from benchmarks import command, entry, methods, numpy_action, online, peer, updates, validate
 from benchmarks.workload import PAPER
 
 LATEST = Path(__file__).parent / "latest.json"
@@ -34,6 +34,7 @@ def measure(quick: bool) -> list[entry.Measurement]:
     """Every measurement, in the order of the table."""
     return [
         *updates.measure(PAPER, with_peers=peer.ready(), rounds=QUICK_ROUNDS if quick else ROUNDS),
+        *methods.measure(with_peers=peer.ready(), rounds=QUICK_ROUNDS if quick else ROUNDS),
         online.measure(QUICK_STEPS if quick else STEPS),
         within_target(numpy_action.measure()),
         within_target(validate.measure()),

@@ -30,7 +30,7 @@ class Peer:
     """A peer's process. A context manager that ends it."""
 
     def __init__(self, name: str) -> None:
-        """Starts the peer `torch` or `d3rlpy`; returns when it is ready."""
+        """Starts a peer of `benchmarks.peers.serve`; returns when it is ready."""
         command = [str(PYTHON), "-W", "ignore", "-m", "benchmarks.peers.serve", name]
         self._process = subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True

@@ -109,19 +109,20 @@ def measure(workload: Workload, with_peers: bool, rounds: int) -> list[Measureme
             subjects |= {"torch": lambda: torch.seconds(UPDATES), "d3rlpy": lambda: d3rlpy.seconds(UPDATES)}
         seconds = alternate(subjects, rounds)
     return [
-        _against("awac_update_vs_d3rlpy", seconds, "d3rlpy", TIMES_D3RLPY),
-        _against("awac_update_vs_torch", seconds, "torch", TIMES_TORCH),
+        against("awac_update_vs_d3rlpy", seconds, "d3rlpy", TIMES_D3RLPY),
+        against("awac_update_vs_torch", seconds, "torch", TIMES_TORCH),
         _against_peak(workload, seconds),
         _sampling_share(seconds),
     ]
 
 
-def _against(name: str, seconds: dict[str, np.ndarray], peer: str, wanted: float) -> Measurement:
-    ours = 1e3 * seconds["ours"]
+def against(name: str, seconds: dict[str, np.ndarray], peer: str, wanted: float, ours: str = "ours") -> Measurement:
+    """Milliseconds of ours and of a peer, which must be some times slower; empty where the peer is not installed."""
+    own = 1e3 * seconds[ours]
     if peer not in seconds:
-        return missing(name, "ms", ours, at_least=wanted)
+        return missing(name, "ms", own, at_least=wanted)
     theirs = 1e3 * seconds[peer]
-    return compare(name, "ms", ours, theirs, theirs / ours, at_least=wanted)
+    return compare(name, "ms", own, theirs, theirs / own, at_least=wanted)
 
 
 def _against_peak(workload: Workload, seconds: dict[str, np.ndarray]) -> Measurement:

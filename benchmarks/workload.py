@@ -24,6 +24,8 @@ class Workload(NamedTuple):
 
 
 PAPER = Workload()
+# HalfCheetah, with the networks and batches of CQL, IQL and RLPD; rewards are as good as any
+LOCOMOTION = Workload(observation=17, action=6, hidden=(256, 256), batch=256, weight_decay=0.0)
 
 
 def transitions(workload: Workload, count: int, seed: int) -> dict[str, np.ndarray]:

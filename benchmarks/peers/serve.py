@@ -9,12 +9,13 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 
 from benchmarks.peers.twin import TorchBatch, Twin
-from benchmarks.workload import PAPER, Workload, transitions
+from benchmarks.workload import LOCOMOTION, PAPER, Workload, transitions
 
 
 def twin_update(workload: Workload) -> Callable[[], object]:
@@ -34,7 +35,6 @@ def twin_update(workload: Workload) -> Callable[[], object]:
 def d3rlpy_update(workload: Workload) -> Callable[[], object]:
     """One update of d3rlpy's AWAC, on one fixed batch: what its own sampling costs is left out, in its favour."""
     import d3rlpy
-    from d3rlpy.dataset import TransitionMiniBatch
 
     encoder = d3rlpy.models.encoders.VectorEncoderFactory(list(workload.hidden))
     algorithm = d3rlpy.algos.AWACConfig(
@@ -49,6 +49,44 @@ def d3rlpy_update(workload: Workload) -> Callable[[], object]:
         lam=workload.temperature,
         n_critics=workload.critics,
     ).create(device="cpu:0")
+    return on_fixed_batch(algorithm, workload)
+
+
+def d3rlpy_cql(workload: Workload) -> Callable[[], object]:
+    """One update of d3rlpy's CQL with a fixed weight, as ours has it."""
+    import d3rlpy
+
+    encoder = d3rlpy.models.encoders.VectorEncoderFactory(list(workload.hidden))
+    algorithm = d3rlpy.algos.CQLConfig(
+        actor_encoder_factory=encoder,
+        critic_encoder_factory=encoder,
+        batch_size=workload.batch,
+        n_critics=workload.critics,
+        n_action_samples=10,
+        alpha_learning_rate=0.0,
+    ).create(device="cpu:0")
+    return on_fixed_batch(algorithm, workload)
+
+
+def d3rlpy_iql(workload: Workload) -> Callable[[], object]:
+    """One update of d3rlpy's IQL."""
+    import d3rlpy
+
+    encoder = d3rlpy.models.encoders.VectorEncoderFactory(list(workload.hidden))
+    algorithm = d3rlpy.algos.IQLConfig(
+        actor_encoder_factory=encoder,
+        critic_encoder_factory=encoder,
+        value_encoder_factory=encoder,
+        batch_size=workload.batch,
+        n_critics=workload.critics,
+    ).create(device="cpu:0")
+    return on_fixed_batch(algorithm, workload)
+
+
+def on_fixed_batch(algorithm: Any, workload: Workload) -> Callable[[], object]:
+    """Updates of an algorithm of d3rlpy on one batch, which is made only once."""
+    from d3rlpy.dataset import TransitionMiniBatch
+
     algorithm.create_impl((workload.observation,), workload.action)
     drawn = transitions(workload, workload.batch, seed=0)
     column = {name: drawn[name].astype(np.float32)[:, None] for name in ("rewards", "terminated")}
@@ -66,7 +104,12 @@ def d3rlpy_update(workload: Workload) -> Callable[[], object]:
     return lambda: algorithm.update(batch)
 
 
-SUBJECTS = {"torch": twin_update, "d3rlpy": d3rlpy_update}
+SUBJECTS = {
+    "torch": (twin_update, PAPER),
+    "d3rlpy": (d3rlpy_update, PAPER),
+    "d3rlpy_cql": (d3rlpy_cql, LOCOMOTION),
+    "d3rlpy_iql": (d3rlpy_iql, LOCOMOTION),
+}
 
 
 def check(path: str, workload: Workload) -> list[dict[str, float]]:
@@ -91,13 +134,14 @@ def main() -> None:
     """Answers until the requests end."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print is no answer
-    update = SUBJECTS[sys.argv[1]](PAPER)
+    prepare, workload = SUBJECTS[sys.argv[1]]
+    update = prepare(workload)
     versions = {"torch": torch.__version__, "threads": torch.get_num_threads()}
     print(json.dumps(versions), file=answers)
     for line in sys.stdin:
         request = json.loads(line)
         if "check" in request:
-            print(json.dumps(check(request["check"], PAPER)), file=answers)
+            print(json.dumps(check(request["check"], workload)), file=answers)
             continue
         start = time.perf_counter()
         for _ in range(request["updates"]):

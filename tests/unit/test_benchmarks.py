@@ -27,6 +27,14 @@ def test_operations_of_an_update_by_hand():
     assert sum(flops.awac_update(small).values()) == forward + backward
 
 
+def test_operations_of_rlpd_by_hand():
+    small = Workload(observation=3, action=2, hidden=(4,), batch=5)
+    actor, critic = 2 * 5 * (3 * 4 + 4 * 4), 2 * 5 * (5 * 4 + 4 * 1)
+    of_critics = 3 * critic + 2 * 5 * 4 * 1  # stored action, targets, gradients of weights, and of the second layer
+    of_policy = 2 * actor + 2 * 5 * 4 * 4 + 7 * 2 * critic
+    assert sum(flops.rlpd_update(small, critics=7, actor_period=2).values()) == actor + 7 * of_critics + of_policy / 2
+
+
 def test_operations_at_the_sizes_of_the_paper():
     # actor 45-256-256-256-256-24: 214 272 weights; critic 69-256-256-256-256-1: 214 528
     actor, critic = 2 * 1024 * 214_272, 2 * 1024 * 214_528
