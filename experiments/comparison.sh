@@ -12,7 +12,7 @@ methods=${METHODS:-$(python -c "from awac.algorithms import ALGORITHMS; print(*A
 mkdir -p "$folder"
 
 equal="--actor-hidden 256 256 --critic-hidden 256 256 --batch-size 256 --offline-steps 10000 --online-steps 20000"
-equal="$equal --evaluation-interval 2000 --evaluation-episodes 10 --checkpoint-interval 10000"
+equal="$equal --evaluation-interval 2000 --evaluation-episodes 10 --checkpoint-interval 10000 --buffer-capacity 200000"
 
 # Mixed quality: 5 demonstrations of a policy that SAC trained, 30 roll-outs of their clone, 60 random episodes.
 pointmass_data() {
@@ -55,6 +55,7 @@ for task in ${TASKS:-pointmass cheetah}; do
           bear_loose) own="--algorithm bear --warm-start 4000 --online-threshold 0.5" ;;
           cql) own="--clone-steps 4000" ;; # of 40 000
           dapg) own="--interval 2000 --log-interval 2000 --updates-per-step 0.0005 --batch-size 250" ;;
+          cal_ql | wsrl) own="--interval 250" ;; # their returns are a pass over the buffer per interval
           rlpd) own="--offline-steps 0 --updates-per-step 4 --actor-period 4" ;; # of 20: two cores
           *) own="" ;;
         esac
