@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from awac.batch import Batch
 from awac.critics import critics_of
-from awac.hyperparameters import Hyperparameters
+from awac.hyperparameters import Hyperparameters, NotNegative, Positive
 from awac.networks import Networks, Sizes, TanhGaussianActor
 from awac.objectives import entropy_dual_loss, soft_value
 
@@ -22,8 +22,8 @@ class SoftHyperparameters(Hyperparameters):
 
     actor_hidden: tuple[int, ...] = (256, 256)
     critic_hidden: tuple[int, ...] = (256, 256)
-    actor_weight_decay: float = 0.0
-    initial_temperature: float = 1.0
+    actor_weight_decay: NotNegative = 0.0
+    initial_temperature: Positive = 1.0
     """alpha before the first update."""
     target_entropy_per_action: float = -1.0
     """The entropy that alpha aims at, for each action dimension (minus one: appendix D)."""

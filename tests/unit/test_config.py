@@ -118,6 +118,11 @@ class Own(Hyperparameters):
         ({"std": "state"}, r"std is 'state'; allowed: independent, dependent"),
         ({"discount": 1.01}, r"discount is 1.01; allowed: 0 to 1"),
         ({"target_rate": -0.1}, r"target_rate is -0.1; allowed: 0 to 1"),
+        ({"temperature": 0.0}, r"temperature is 0.0; allowed: more than 0"),
+        ({"divergence_bound": -0.5}, r"divergence_bound is -0.5; allowed: more than 0"),
+        ({"actor_average_rate": 1.5}, r"actor_average_rate is 1.5; allowed: 0 to 1"),
+        ({"value_samples": 0}, r"value_samples is 0; allowed: 1 or more"),
+        ({"partition_samples": -1}, r"partition_samples is -1; allowed: 0 or more"),
         ({"temperature": float("nan")}, r"temperature is nan; allowed: finite numbers"),
     ],
 )

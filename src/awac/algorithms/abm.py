@@ -17,7 +17,7 @@ from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
 from awac.critics import bellman_loss, critics_of
 from awac.figure8 import Row
-from awac.hyperparameters import Hyperparameters
+from awac.hyperparameters import Hyperparameters, Positive
 from awac.networks import CriticEnsemble, GaussianActor, Networks, Sizes, lower_q
 from awac.objectives import advantage_weight, effective_sample_size, weighted_likelihood_loss
 
@@ -26,9 +26,9 @@ from awac.objectives import advantage_weight, effective_sample_size, weighted_li
 class Config(Hyperparameters):
     """Settings of ABM."""
 
-    temperature: float = 0.3
+    temperature: Positive = 0.3
     """lambda of the policy's weights: as AWAC's, 0.3 for manipulation, 1.0 for locomotion."""
-    weight_cap: float = 100.0
+    weight_cap: Positive = 100.0
     """Largest weight of the policy: keeps float32 finite; not in the paper."""
 
 

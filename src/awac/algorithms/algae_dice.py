@@ -17,6 +17,7 @@ from awac.batch import Batch
 from awac.critics import critics_of
 from awac.dual_objectives import critic_objective, orthogonality_penalty, policy_objective
 from awac.figure8 import Row
+from awac.hyperparameters import NotNegative, Positive, Share
 from awac.networks import CriticEnsemble, Networks, Sizes, TanhGaussianActor, lower_q
 from awac.objectives import entropy_dual_loss, soft_value, td_target
 from awac.soft import SoftHyperparameters
@@ -26,16 +27,16 @@ from awac.soft import SoftHyperparameters
 class Config(SoftHyperparameters):
     """Settings of AlgaeDICE; sizes and rates are those of the authors' code."""
 
-    actor_learning_rate: float = 1e-3
-    critic_learning_rate: float = 1e-3
-    dual_learning_rate: float = 1e-3
-    exponent: float = 2.0
+    actor_learning_rate: NotNegative = 1e-3
+    critic_learning_rate: NotNegative = 1e-3
+    dual_learning_rate: NotNegative = 1e-3
+    exponent: Positive = 2.0
     """p of f(x) = |x|^p / p, above 1; 2 in the authors' class, 1.5 in their launcher."""
-    regularization: float = 1.0
+    regularization: Positive = 1.0
     """alpha, the weight of the divergence; 1 in the authors' class, 0.01 in their launcher."""
-    fresh_share: float = 0.05
+    fresh_share: Share = 0.05
     """Share of the learning critic in the value of the next observation; the rest is the target critic's."""
-    orthogonality: float = 1e-4
+    orthogonality: NotNegative = 1e-4
     """Weight of the orthogonal penalty on the policy's layers; authors' code."""
 
 

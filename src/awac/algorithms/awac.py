@@ -17,7 +17,7 @@ from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
 from awac.critics import bellman_loss, critics_of
 from awac.figure8 import Row
-from awac.hyperparameters import Hyperparameters
+from awac.hyperparameters import Count, CountFromZero, Hyperparameters, Positive
 from awac.networks import CriticEnsemble, GaussianActor, Networks, Sizes, lower_q
 from awac.objectives import (
     advantage_weight,
@@ -34,21 +34,21 @@ from awac.objectives import (
 class Config(Hyperparameters):
     """Settings of AWAC; the defaults are the paper's for manipulation."""
 
-    temperature: float = 0.3
+    temperature: Positive = 0.3
     """lambda: 0.3 for manipulation, 1.0 for locomotion (appendix B)."""
     weighting: Literal["exp", "softmax"] = "exp"
     """`exp` is Equation 13; `softmax` normalises over the batch, as the released code does."""
-    weight_cap: float = 100.0
+    weight_cap: Positive = 100.0
     """Largest weight under `exp`: keeps float32 finite; not in the paper."""
     advantage_clip: float | None = None
     """Upper clip of the advantage; the released code has 0.5 on the hand tasks, the paper none."""
     value: Literal["samples", "mean_action"] = "samples"
     """V(s) as the mean of Q over policy samples (the paper), or Q at the mean action (released code, hand tasks)."""
-    value_samples: int = 1
+    value_samples: Count = 1
     """K: policy samples per state for V(s)."""
-    partition_samples: int = 0
+    partition_samples: CountFromZero = 0
     """K: policy samples for Z(s) of Equation 26; 0 leaves Z out, as the paper does (10 in its Table I)."""
-    divergence_bound: float | None = None
+    divergence_bound: Positive | None = None
     """epsilon of Equation 9 in nats: where given, lambda is solved on each batch, never below `temperature`."""
 
 

@@ -17,7 +17,7 @@ from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
 from awac.distributions import Gaussian
 from awac.figure8 import Row
-from awac.hyperparameters import Hyperparameters
+from awac.hyperparameters import Hyperparameters, Positive, Share
 from awac.networks import GaussianActor, Networks, Sizes
 from awac.objectives import advantage_weight, effective_sample_size, td_loss, weighted_likelihood_loss
 from awac.projections import advantage_std, normalize_advantage, start_deviation
@@ -28,14 +28,14 @@ from awac.returns import ValueFunction, in_chunks, lambda_returns, return_scale
 class Config(Hyperparameters):
     """Settings of AWR; its own step sizes, sizes and fixed deviation are in the preset."""
 
-    temperature: float = 1.0
+    temperature: Positive = 1.0
     """beta, in units of the advantages' standard deviation: 1 in the released code, 0.05 of raw advantages in the
     paper."""
-    weight_cap: float = 20.0
+    weight_cap: Positive = 20.0
     """Largest weight (Peng et al. 2019, section 5)."""
-    trace_decay: float = 0.95
+    trace_decay: Share = 0.95
     """lambda of TD(lambda)."""
-    action_std: float | None = None
+    action_std: Positive | None = None
     """Where given, the policy's standard deviation is this and stays so (0.2 to 0.4 in the released code)."""
 
 

@@ -18,7 +18,7 @@ from awac.behavior import Autoencoder, Perturbation, autoencoder_loss, best_cand
 from awac.critics import bellman_loss, critics_of
 from awac.errors import ConfigError
 from awac.figure8 import Row
-from awac.hyperparameters import Hyperparameters
+from awac.hyperparameters import Count, Hyperparameters, NotNegative, Share
 from awac.networks import CriticEnsemble, Networks, Sizes
 
 
@@ -30,17 +30,17 @@ class Config(Hyperparameters):
     critic_hidden: tuple[int, ...] = (400, 300)
     behavior_hidden: tuple[int, ...] = (750, 750)
     """Widths of the autoencoder's hidden layers."""
-    actor_weight_decay: float = 0.0
-    actor_learning_rate: float = 1e-3
-    critic_learning_rate: float = 1e-3
-    behavior_learning_rate: float = 1e-3
-    perturbation: float = 0.05
+    actor_weight_decay: NotNegative = 0.0
+    actor_learning_rate: NotNegative = 1e-3
+    critic_learning_rate: NotNegative = 1e-3
+    behavior_learning_rate: NotNegative = 1e-3
+    perturbation: Share = 0.05
     """Phi: how far a proposed action may be moved, in each dimension."""
-    minimum_share: float = 0.75
+    minimum_share: Share = 0.75
     """lambda: the target's weight of the least Q-function; the rest is the greatest one's."""
-    target_candidates: int = 10
+    target_candidates: Count = 10
     """Actions among which the target takes the best."""
-    acting_candidates: int = 100
+    acting_candidates: Count = 100
     """Actions among which the policy takes the best."""
 
 

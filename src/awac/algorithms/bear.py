@@ -20,7 +20,7 @@ from awac.behavior import Autoencoder, autoencoder_loss, best_candidate, mixed_m
 from awac.critics import bellman_loss, critics_of
 from awac.divergences import dual_ascent_loss, maximum_mean_discrepancy, multiplier
 from awac.figure8 import Row
-from awac.hyperparameters import Hyperparameters
+from awac.hyperparameters import Count, CountFromZero, Hyperparameters, NotNegative, Positive, Share
 from awac.networks import CriticEnsemble, Networks, Sizes, TanhGaussianActor, lower_q
 
 
@@ -32,23 +32,23 @@ class Config(Hyperparameters):
     critic_hidden: tuple[int, ...] = (256, 256)
     behavior_hidden: tuple[int, ...] = (750, 750)
     """Widths of the autoencoder's hidden layers."""
-    actor_weight_decay: float = 0.0
-    dual_learning_rate: float = 1e-3
+    actor_weight_decay: NotNegative = 0.0
+    dual_learning_rate: NotNegative = 1e-3
     kernel: Literal["laplacian", "gaussian"] = "laplacian"
     """k(x, y): exp(-|x - y| / (2 width)) or exp(-|x - y|^2 / (2 width))."""
-    kernel_width: float = 50.0
+    kernel_width: Positive = 50.0
     """sigma of the kernel, for actions before their tanh: 50 as the AWAC authors ran it, 10 or 20 in BEAR."""
-    discrepancy_samples: int = 10
+    discrepancy_samples: Count = 10
     """N: actions of the policy and of the model whose MMD is taken (10 as run, 4 in BEAR's paper)."""
-    threshold: float = 0.05
+    threshold: NotNegative = 0.05
     """epsilon: the MMD that is allowed."""
-    online_threshold: float | None = None
+    online_threshold: NotNegative | None = None
     """The MMD that is allowed once the policy acts; the AWAC authors tried 0.02 to 0.15 after 0.02."""
-    warm_start: int = 20_000
+    warm_start: CountFromZero = 20_000
     """First updates, in which the policy comes near the data and does not look at Q."""
-    minimum_share: float = 0.75
+    minimum_share: Share = 0.75
     """lambda: the target's weight of the least Q-function; the rest is the greatest one's."""
-    candidates: int = 10
+    candidates: Count = 10
     """Actions among which the target, and the policy when it acts, take the best."""
 
 

@@ -20,7 +20,7 @@ from awac.behavior import density_model
 from awac.critics import bellman_loss, critics_of
 from awac.divergences import dual_ascent_loss, multiplier, sampled_divergence
 from awac.figure8 import Row
-from awac.hyperparameters import Hyperparameters
+from awac.hyperparameters import Count, CountFromZero, Hyperparameters, NotNegative, Positive
 from awac.networks import CriticEnsemble, Networks, Sizes, TanhGaussianActor, lower_q
 
 
@@ -30,18 +30,18 @@ class Config(Hyperparameters):
 
     actor_hidden: tuple[int, ...] = (200, 200)
     critic_hidden: tuple[int, ...] = (300, 300)
-    actor_weight_decay: float = 0.0
+    actor_weight_decay: NotNegative = 0.0
     value_penalty: bool = True
     """Whether the target of the critic pays for the divergence at s' (BRAC-v), or the actor alone at s (BRAC-p)."""
-    initial_multiplier: float = 1.0
+    initial_multiplier: Positive = 1.0
     """alpha, and where a bound is given its start."""
-    divergence_bound: float | None = None
+    divergence_bound: Positive | None = None
     """Where given, alpha is raised while the divergence exceeds so many nats, and lowered below; else it stays."""
-    divergence_samples: int = 4
+    divergence_samples: Count = 4
     """Actions of the policy for each estimate of the divergence."""
-    behavior_components: int = 1
+    behavior_components: Count = 1
     """Gaussians in the model of the data."""
-    warm_start: int = 20_000
+    warm_start: CountFromZero = 20_000
     """First updates, in which the policy comes near the data and does not look at Q."""
 
 

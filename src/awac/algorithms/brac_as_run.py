@@ -17,7 +17,7 @@ from awac.algorithm import Algorithm, Metrics, behavior_loss
 from awac.batch import Batch
 from awac.critics import critics_of
 from awac.figure8 import Row
-from awac.hyperparameters import Hyperparameters
+from awac.hyperparameters import Hyperparameters, NotNegative, Positive
 from awac.networks import CriticEnsemble, GaussianActor, Networks, Sizes, lower_q
 from awac.objectives import (
     advantage_weight,
@@ -34,11 +34,11 @@ class Config(Hyperparameters):
     """Settings of BRAC as run; the defaults are those of the authors' AWAC on the hand tasks."""
 
     critic_hidden: tuple[int, ...] = (256, 256)
-    temperature: float = 0.5
+    temperature: Positive = 0.5
     """lambda of the weights."""
     advantage_clip: float | None = 0.5
     """Upper clip of the advantage."""
-    reward_weight: float = 1.0
+    reward_weight: NotNegative = 1.0
     """Of log pi_b(a | s) beside the reward; 1 in the released code."""
 
 

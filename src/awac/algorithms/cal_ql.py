@@ -16,6 +16,7 @@ from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
 from awac.critics import bellman_loss
 from awac.figure8 import Row
+from awac.hyperparameters import Count, NotNegative, Positive
 from awac.networks import CriticEnsemble, Networks, TanhGaussianActor, lower_q
 from awac.pessimism import earned_returns, sampled_gap
 from awac.soft import SoftHyperparameters, soft_networks, soft_policy_loss, soft_target, temperature_loss
@@ -26,15 +27,15 @@ class Config(SoftHyperparameters):
     """Settings of Cal-QL; the defaults are those of its released code for mazes."""
 
     critic_hidden: tuple[int, ...] = (256, 256, 256, 256)
-    actor_learning_rate: float = 1e-4
-    dual_learning_rate: float = 1e-4
+    actor_learning_rate: NotNegative = 1e-4
+    dual_learning_rate: NotNegative = 1e-4
     entropy_backup: bool = False
     """Whether the target of the critic counts the entropy of the next action."""
-    conservative_weight: float = 5.0
+    conservative_weight: NotNegative = 5.0
     """alpha of CQL: 5 for mazes, 1 for hand and kitchen."""
-    conservative_temperature: float = 1.0
+    conservative_temperature: Positive = 1.0
     """T of T log sum exp(Q / T); rewards r with T are rewards r / T with 1, which is how the released code scales."""
-    proposals: int = 10
+    proposals: Count = 10
     """Actions of each of the three sources, per state."""
 
 

@@ -17,6 +17,7 @@ from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
 from awac.critics import bellman_loss
 from awac.figure8 import Row
+from awac.hyperparameters import Count, NotNegative, Positive
 from awac.networks import CriticEnsemble, Networks, Sizes, TanhGaussianActor, lower_q
 from awac.pessimism import gap_dual_loss, sampled_gap
 from awac.soft import SoftHyperparameters, soft_networks, soft_policy_loss, soft_target, temperature_loss
@@ -28,16 +29,16 @@ class Config(SoftHyperparameters):
 
     actor_hidden: tuple[int, ...] = (256, 256, 256)
     critic_hidden: tuple[int, ...] = (256, 256, 256)
-    actor_learning_rate: float = 1e-4
-    dual_learning_rate: float = 1e-4
+    actor_learning_rate: NotNegative = 1e-4
+    dual_learning_rate: NotNegative = 1e-4
     entropy_backup: bool = False
-    conservative_weight: float = 5.0
+    conservative_weight: NotNegative = 5.0
     """alpha: how much the gap counts beside the Bellman error; 5 or 10 for locomotion."""
-    conservative_temperature: float = 1.0
+    conservative_temperature: Positive = 1.0
     """T of T log sum exp(Q / T); rewards r with T are rewards r / T with 1."""
-    conservative_threshold: float | None = None
+    conservative_threshold: NotNegative | None = None
     """tau: where given, a multiplier holds the gap there, in place of the weight: CQL(Lagrange); 5 or 10."""
-    proposals: int = 10
+    proposals: Count = 10
     """Actions of each of the three sources, per state."""
 
 

@@ -17,7 +17,7 @@ from awac.algorithm import Algorithm, Metrics, State, all_finite, applied, move_
 from awac.algorithm import update as cloning_update
 from awac.batch import Batch, Provenance
 from awac.figure8 import Row
-from awac.hyperparameters import Hyperparameters
+from awac.hyperparameters import Count, Hyperparameters, NotNegative, Positive, Share
 from awac.natural_gradient import augmented_objective, fit_baseline, floor_deviation, gaussian_divergence, natural_step
 from awac.networks import GaussianActor, Networks, Sizes
 from awac.objectives import likelihood_loss
@@ -31,27 +31,27 @@ class Config(Hyperparameters):
 
     actor_hidden: tuple[int, ...] = (32, 32)
     critic_hidden: tuple[int, ...] = (128, 128)
-    discount: float = 0.995
-    actor_learning_rate: float = 1e-3
-    critic_learning_rate: float = 1e-3
-    actor_weight_decay: float = 0.0
-    trace_decay: float = 0.97
+    discount: Share = 0.995
+    actor_learning_rate: NotNegative = 1e-3
+    critic_learning_rate: NotNegative = 1e-3
+    actor_weight_decay: NotNegative = 0.0
+    trace_decay: Share = 0.97
     """lambda of the generalised advantages."""
-    step_size: float = 0.05
+    step_size: Positive = 0.05
     """delta: twice the divergence of one step."""
-    demonstration_weight: float = 0.01
+    demonstration_weight: NotNegative = 0.01
     """lambda0: what a demonstration weighs at first, relative to the largest advantage."""
-    demonstration_decay: float = 0.95
+    demonstration_decay: Share = 0.95
     """lambda1: the factor of that weight from one step to the next."""
-    iterations: int = 10
+    iterations: Count = 10
     """Iterations of conjugate gradient."""
-    damping: float = 1e-4
+    damping: NotNegative = 1e-4
     """Added to the diagonal of the Fisher matrix."""
     log_std_floor: float = -3.0
     """The least log standard deviation after a step, where it is a vector."""
-    value_epochs: int = 2
+    value_epochs: Count = 2
     """Passes over the returns for the value function, after each step."""
-    value_batch_size: int = 64
+    value_batch_size: Count = 64
     """Transitions per step of the value function."""
 
 

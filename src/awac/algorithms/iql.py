@@ -18,7 +18,7 @@ from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
 from awac.critics import critics_of
 from awac.figure8 import Row
-from awac.hyperparameters import Hyperparameters
+from awac.hyperparameters import Hyperparameters, NotNegative, Positive, Share
 from awac.networks import CriticEnsemble, GaussianActor, Networks, Sizes, lower_q
 from awac.objectives import advantage_weight, effective_sample_size, td_loss, td_target, weighted_likelihood_loss
 from awac.pessimism import expectile_loss
@@ -31,12 +31,12 @@ class Config(Hyperparameters):
 
     actor_hidden: tuple[int, ...] = (256, 256)
     critic_hidden: tuple[int, ...] = (256, 256)
-    actor_weight_decay: float = 0.0
-    expectile: float = 0.7
+    actor_weight_decay: NotNegative = 0.0
+    expectile: Share = 0.7
     """tau of the value: 0.7 for locomotion, kitchen and hand, 0.9 for mazes (appendix B)."""
-    temperature: float = 1.0 / 3.0
+    temperature: Positive = 1.0 / 3.0
     """lambda, which is 1 / beta of the paper: beta is 3 for locomotion, 10 for mazes, 0.5 for kitchen and hand."""
-    weight_cap: float = 100.0
+    weight_cap: Positive = 100.0
     """Largest weight (released code)."""
 
 

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
 from awac.figure8 import Row
-from awac.hyperparameters import Hyperparameters
+from awac.hyperparameters import Hyperparameters, NotNegative, Positive
 from awac.networks import GaussianActor, Networks, Sizes
 from awac.objectives import advantage_weight, effective_sample_size, td_loss, weighted_likelihood_loss
 from awac.projections import running_norm_loss
@@ -27,11 +27,11 @@ from awac.returns import ValueFunction, return_scale, returns_to_go, where_neede
 class Config(Hyperparameters):
     """Settings of MARWIL."""
 
-    advantage_scale: float = 1.0
+    advantage_scale: NotNegative = 1.0
     """beta: 0 is behaviour cloning (RLlib: 1)."""
-    weight_cap: float = 100.0
+    weight_cap: Positive = 100.0
     """Largest weight: keeps float32 finite; not in the paper."""
-    initial_square: float = 100.0
+    initial_square: Positive = 100.0
     """c^2 before the first update (RLlib: `moving_average_sqd_adv_norm_start`)."""
 
 

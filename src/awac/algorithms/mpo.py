@@ -19,7 +19,7 @@ from awac.batch import Batch
 from awac.critics import bellman_loss, critics_of
 from awac.distributions import Gaussian
 from awac.figure8 import Row
-from awac.hyperparameters import Hyperparameters
+from awac.hyperparameters import Count, Hyperparameters, Positive
 from awac.networks import CriticEnsemble, GaussianActor, Networks, Sizes, lower_q
 from awac.projections import (
     decoupled_likelihood_loss,
@@ -37,17 +37,17 @@ from awac.projections import (
 class Config(Hyperparameters):
     """Settings of MPO; the defaults are those of acme."""
 
-    samples: int = 20
+    samples: Count = 20
     """Actions per state."""
-    divergence_bound: float = 0.1
+    divergence_bound: Positive = 0.1
     """epsilon of the E-step, nats."""
-    mean_bound: float = 0.0025
+    mean_bound: Positive = 0.0025
     """epsilon of the mean, for each action dimension."""
-    scale_bound: float = 1e-6
+    scale_bound: Positive = 1e-6
     """epsilon of the standard deviation, for each action dimension."""
-    initial_std: float = 0.7
+    initial_std: Positive = 0.7
     """The policy's standard deviation before the first update; `scale_bound` lets it change slowly."""
-    initial_temperature: float = 10.0
+    initial_temperature: Positive = 10.0
     """eta before the first update."""
     initial_multipliers: tuple[float, float] = (10.0, 1000.0)
     """The multipliers of mean and deviation before the first update."""

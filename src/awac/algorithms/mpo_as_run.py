@@ -17,7 +17,7 @@ from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
 from awac.critics import bellman_loss, critics_of
 from awac.figure8 import Row
-from awac.hyperparameters import Hyperparameters
+from awac.hyperparameters import Hyperparameters, Positive
 from awac.networks import CriticEnsemble, GaussianActor, Networks, Sizes, lower_q
 from awac.objectives import (
     advantage_weight,
@@ -31,7 +31,7 @@ from awac.objectives import (
 class Config(Hyperparameters):
     """Settings of MPO as run; the defaults are those of the authors' script for the hand tasks."""
 
-    temperature: float = 0.3
+    temperature: Positive = 0.3
     """beta"""
     advantage_clip: float | None = 2.0
     """Upper clip of the score."""

@@ -18,7 +18,7 @@ from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
 from awac.critics import bellman_loss, critics_of
 from awac.figure8 import Row
-from awac.hyperparameters import Hyperparameters
+from awac.hyperparameters import Count, Hyperparameters, NotNegative, Positive
 from awac.networks import LOG_STD_RANGE, CriticEnsemble, GaussianActor, Networks, Sizes, lower_q
 from awac.pessimism import normalize_scale, smoothed, squared_distance
 
@@ -30,19 +30,19 @@ class Config(Hyperparameters):
     actor_hidden: tuple[int, ...] = (256, 256, 256)
     critic_hidden: tuple[int, ...] = (256, 256, 256)
     critic_norm: bool = True
-    actor_period: int = 2
-    actor_weight_decay: float = 0.0
-    actor_penalty: float = 0.1
+    actor_period: Count = 2
+    actor_weight_decay: NotNegative = 0.0
+    actor_penalty: NotNegative = 0.1
     """beta_1: how much the policy's distance from the data's action counts; tuned per dataset in the paper."""
-    critic_penalty: float = 0.5
+    critic_penalty: NotNegative = 0.5
     """beta_2: the same for the target's action and the one that followed in the data."""
     q_normalization: bool = True
     """Whether the policy's loss takes Q in units of its mean size in the batch (Fujimoto and Gu 2021)."""
-    target_noise: float = 0.2
+    target_noise: NotNegative = 0.2
     """Deviation of the noise on the target's action."""
-    target_noise_clip: float = 0.5
+    target_noise_clip: NotNegative = 0.5
     """Largest such noise."""
-    exploration_noise: float = 0.1
+    exploration_noise: Positive = 0.1
     """Deviation of the noise on the actions that are taken, between e^-6 and 1 (Fujimoto et al. 2018)."""
 
 

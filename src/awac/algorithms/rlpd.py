@@ -17,6 +17,7 @@ from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
 from awac.critics import bellman_loss
 from awac.figure8 import Row
+from awac.hyperparameters import Count, CountFromZero
 from awac.networks import CriticEnsemble, Networks, TanhGaussianActor
 from awac.pessimism import subset_minimum
 from awac.soft import SoftHyperparameters, soft_networks, soft_policy_loss, soft_target, temperature_loss
@@ -26,9 +27,9 @@ from awac.soft import SoftHyperparameters, soft_networks, soft_policy_loss, soft
 class Config(SoftHyperparameters):
     """Settings of RLPD; the defaults are those of its released code for locomotion."""
 
-    critics: int = 10
+    critics: CountFromZero = 10
     critic_norm: bool = True
-    target_critics: int = 2
+    target_critics: Count = 2
     """Members of which the target is the least, drawn at each update: 2, for mazes 1."""
     target_entropy_per_action: float = -0.5
     """The entropy that alpha aims at, for each action dimension."""

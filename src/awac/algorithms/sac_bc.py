@@ -17,6 +17,7 @@ from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch, Provenance
 from awac.critics import bellman_loss
 from awac.figure8 import Row
+from awac.hyperparameters import NotNegative
 from awac.networks import CriticEnsemble, Networks, TanhGaussianActor, lower_q
 from awac.objectives import soft_value
 from awac.soft import SoftHyperparameters, soft_networks, soft_target, temperature_loss
@@ -26,7 +27,7 @@ from awac.soft import SoftHyperparameters, soft_networks, soft_target, temperatu
 class Config(SoftHyperparameters):
     """Settings of SAC+BC; those of SAC are of Haarnoja et al. 2018."""
 
-    cloning_weight: float = 1.0
+    cloning_weight: NotNegative = 1.0
     """Weight of the imitation beside the soft value; 1 as the AWAC authors ran it."""
     likelihood: Literal["log_likelihood", "squared_error"] = "log_likelihood"
     """Imitation by likelihood (hand tasks as run) or by the squared error of the mean action (an option of theirs)."""

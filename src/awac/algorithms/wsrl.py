@@ -17,6 +17,7 @@ from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
 from awac.critics import bellman_loss
 from awac.figure8 import Row
+from awac.hyperparameters import Count, CountFromZero, NotNegative, Positive
 from awac.networks import CriticEnsemble, Networks, TanhGaussianActor
 from awac.pessimism import earned_returns, sampled_gap, subset_minimum
 from awac.soft import SoftHyperparameters, soft_networks, soft_policy_loss, soft_target, temperature_loss
@@ -26,19 +27,19 @@ from awac.soft import SoftHyperparameters, soft_networks, soft_policy_loss, soft
 class Config(SoftHyperparameters):
     """Settings of WSRL: the ensemble of RLPD, with the rates and the weight of Cal-QL."""
 
-    actor_learning_rate: float = 1e-4
-    dual_learning_rate: float = 1e-4
-    critics: int = 10
+    actor_learning_rate: NotNegative = 1e-4
+    dual_learning_rate: NotNegative = 1e-4
+    critics: CountFromZero = 10
     critic_norm: bool = True
-    target_critics: int = 2
+    target_critics: Count = 2
     """Members of which the target is the least, drawn at each update."""
     entropy_backup: bool = False
     """Whether the target of the critic counts the entropy of the next action."""
-    conservative_weight: float = 5.0
+    conservative_weight: NotNegative = 5.0
     """alpha of CQL, offline."""
-    conservative_temperature: float = 1.0
+    conservative_temperature: Positive = 1.0
     """T of T log sum exp(Q / T), offline; rewards r with T are rewards r / T with 1."""
-    proposals: int = 10
+    proposals: Count = 10
     """Actions of each of the three sources, per state."""
 
 
