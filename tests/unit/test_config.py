@@ -10,7 +10,7 @@ import pytest
 from awac.algorithms import ALGORITHMS
 from awac.config import Experiment, defaults, from_json, to_json
 from awac.errors import ConfigError
-from awac.hyperparameters import Hyperparameters
+from awac.hyperparameters import Count, CountFromZero, Hyperparameters, Positive
 from awac.presets import PRESETS, domain
 from tests.unit.published_presets import HAND, LOCOMOTION, OTHER, SOURCES
 
@@ -108,7 +108,10 @@ class Own(Hyperparameters):
     """As a method's settings are, but for the type checks that tests switch on in `awac.algorithms`."""
 
     weighting: Literal["exp", "softmax"] = "exp"
-    temperature: float = 0.3
+    temperature: Positive = 0.3
+    value_samples: Count = 1
+    partition_samples: CountFromZero = 0
+    divergence_bound: Positive | None = None
 
 
 @pytest.mark.parametrize(
