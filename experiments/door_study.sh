@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# The study on awac/DoorBinary-v0 in docs/reproduce.md: the 25 human demonstrations of DAPG (of which 6 open the door to
+# 1.4 rad), 500 roll-outs of their clone, 25 000 offline updates, 100 000 environment steps, 100 evaluation episodes.
+#
+#   experiments/door_study.sh FOLDER DEMONSTRATIONS [SEED ...]
+#   VARIANTS=plus experiments/door_study.sh FOLDER DEMONSTRATIONS 0
+set -euo pipefail
+folder=$1 demonstrations=$2
+shift 2
+seeds=${*:-0 1 2}
+env=awac/DoorBinary-v0
+mkdir -p "$folder"
+
+[ -d "$folder/demonstrations" ] || awac data import "demonstration=$demonstrations" --to "$folder/demonstrations" \
+  --relabel $env --clip-actions
+[ -d "$folder/clone" ] || awac data clone "$folder/demonstrations" --env $env --to "$folder/clone" --episodes 500
+for seed in $seeds; do
+  for variant in ${VARIANTS:-plus paper}; do
+    run=$folder/$variant-$seed
+    if [ -f "$run/config.json" ]; then
+      awac resume "$run"
+    else
+      awac train --env $env --preset "$variant" --data "demonstration=$folder/demonstrations" "$folder/clone" \
+        --online-steps 100000 --evaluation-interval 12500 --evaluation-episodes 100 --seed "$seed" --folder "$run"
+    fi
+  done
+done
