@@ -16,7 +16,7 @@ from typing import Any, cast, get_type_hints
 
 from awac.errors import AwacError, ConfigError
 
-INTERRUPTED = 130  # 128 + SIGINT, what shells expect
+INTERRUPTED, UNREAD = 130, 141  # 128 + SIGINT and 128 + SIGPIPE, what shells expect
 
 
 @dataclass(frozen=True)
@@ -167,6 +167,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:  # `awac ... | head`: the reader has left; what is still buffered must not be tried again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNREAD
 
 
 if __name__ == "__main__":

@@ -98,6 +98,18 @@ def test_interrupt(capsys):
     assert capsys.readouterr().err == "interrupted\n"
 
 
+def test_a_reader_who_leaves_is_no_error():
+    """As in `awac data info ... | head`: what is printed after that goes nowhere, without a traceback."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-c", "import sys; from awac.cli import main; sys.exit(main(['--help']))"]
+    with os.fdopen(writing, "wb") as closed:
+        left = subprocess.run(
+            [*command], stdout=closed, stderr=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+        )
+    assert (left.returncode, left.stderr) == (141, b"")
+
+
 @pytest.mark.parametrize("arguments", [["--step", "x"], ["--speed", "1"], ["--steps"]])
 def test_wrong_options_exit_2(arguments, capsys):
     with pytest.raises(SystemExit) as left:
