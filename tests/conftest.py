@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
-LEARNER = ("objectives", "distributions", "networks", "algorithm", "algorithms", "data.buffer")
+LEARNER = ("objectives", "distributions", "networks", "algorithm", "algorithms", "data.buffer", "data.goals")
 LEARNER += ("behavior", "divergences", "dual_objectives", "natural_gradient", "pessimism", "projections", "returns")
 
 jax.config.update("jax_numpy_rank_promotion", "raise")

@@ -61,6 +61,9 @@ class Experiment(Generic[H]):
     """Transitions that the ring buffer holds."""
     mix: tuple[tuple[str, float], ...] = ()
     """Shares of each batch by provenance, such as `online 0.5`; the rest is drawn from what is not named."""
+    relabel: tuple[tuple[str, float], ...] = ()
+    """Shares of each batch, by kind, that get other goals in hindsight (tasks with goals): `future 0.3 resampled 0.5`,
+    or `final`; the rest keeps its own."""
     return_steps: int = 1
     """n of the n-step return in the TD target; the paper has 1."""
     normalize_observations: bool = False

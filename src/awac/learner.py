@@ -18,8 +18,9 @@ from awac.algorithm import Algorithm, Metrics, State, fitting_behavior, initiali
 from awac.batch import Batch
 from awac.behavior import log_likelihood
 from awac.data.buffer import Buffer, Mix, create, insert, sample, to_device, truncate_newest
-from awac.data.trajectories import beginnings, draw_beginnings, newest, with_next_actions, with_returns
-from awac.errors import CheckpointError, DivergedError
+from awac.data.goals import Relabelling, sample_relabelled
+from awac.data.trajectories import beginnings, draw_beginnings, newest, steps_left, with_next_actions, with_returns
+from awac.errors import CheckpointError, ConfigError, DivergedError
 from awac.hyperparameters import Hyperparameters
 from awac.networks import GaussianActor, Networks, Sizes
 from awac.runtime import GAUSSIAN, TANH_GAUSSIAN, Card, Policy
@@ -35,15 +36,26 @@ class Sampling(NamedTuple):
     mix: Mix = ()
     return_steps: int = 1
     newest: int = 0  # so many of the newest transitions come with the batch, in time order
+    relabelling: Relabelling | None = None  # goals in hindsight; the newest keep theirs
 
 
-def draw(
-    algorithm: Algorithm, config: Hyperparameters, sampling: Sampling, state: State, buffer: Buffer, starts: Any
-) -> Batch:
+class Prepared(NamedTuple):
+    """The buffer and what is computed from it once for all batches of a call, where it is asked for."""
+
+    buffer: Buffer  # with returns and next actions
+    starts: Any = None  # from `beginnings`
+    left: Any = None  # from `steps_left`
+
+
+def draw(algorithm: Algorithm, config: Hyperparameters, sampling: Sampling, state: State, prepared: Prepared) -> Batch:
     """The batch that a state learns from next."""
     key = jax.random.fold_in(state.key, SAMPLING)
-    size, mix, return_steps, recent = sampling
-    batch = sample(buffer, key, size, mix, return_steps, config.discount)
+    size, mix, return_steps, recent, relabelling = sampling
+    buffer, starts, left = prepared
+    if relabelling is None:
+        batch = sample(buffer, key, size, mix, return_steps, config.discount)
+    else:
+        batch = sample_relabelled(buffer, left, relabelling, key, size, mix, return_steps, config.discount)
     if recent:
         batch = batch._replace(newest=newest(buffer, recent))
     if algorithm.initial_observations:
@@ -52,14 +64,26 @@ def draw(
     return batch
 
 
-def prepare(algorithm: Algorithm, config: Hyperparameters, state: State, buffer: Buffer) -> tuple[Buffer, Any]:
-    """What is computed once for all batches of a call, for methods that ask: returns, next actions, beginnings."""
+def prepare(
+    algorithm: Algorithm, config: Hyperparameters, sampling: Sampling, state: State, buffer: Buffer
+) -> Prepared:
+    """What is computed once for all batches of a call: returns, next actions, beginnings and ends of episodes.
+
+    Raises:
+        ConfigError: goals are to be relabelled under a method that learns from the returns of whole trajectories.
+    """
+    if algorithm.returns is not None and sampling.relabelling is not None:
+        raise ConfigError(
+            f"relabel: not possible with {algorithm.name}, which learns from the returns of whole trajectories: "
+            "they belong to the goals that were played for; allowed: no relabel"
+        )
     if algorithm.returns is not None:
         returns = algorithm.returns
         buffer = with_returns(buffer, lambda ordered: returns(state.networks, ordered, config))
     if algorithm.next_actions:
         buffer = with_next_actions(buffer)
-    return buffer, beginnings(buffer) if algorithm.initial_observations else None
+    starts = beginnings(buffer) if algorithm.initial_observations else None
+    return Prepared(buffer, starts, None if sampling.relabelling is None else steps_left(buffer))
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2, 3), donate_argnums=4)
@@ -67,11 +91,11 @@ def run_updates(
     algorithm: Algorithm, config: Hyperparameters, sampling: Sampling, count: int, state: State, buffer: Buffer
 ) -> tuple[State, Metrics]:
     """`count` updates in one program, each on a batch of its own. Metrics are those of the last update."""
-    buffer, starts = prepare(algorithm, config, state, buffer)
+    prepared = prepare(algorithm, config, sampling, state, buffer)
     advance = algorithm.update or update
 
     def step(state: State, _: None) -> tuple[State, Metrics]:
-        return advance(algorithm, config, state, draw(algorithm, config, sampling, state, buffer, starts))
+        return advance(algorithm, config, state, draw(algorithm, config, sampling, state, prepared))
 
     state, metrics = jax.lax.scan(step, state, None, length=count)
     return state, jax.tree.map(lambda values: values[-1], metrics)
@@ -149,8 +173,8 @@ class Learner:
 
     def failing_batch(self, sampling: Sampling) -> dict[str, np.ndarray]:
         """The batch on which a halted state stopped, by field: with `state` it shows the failure again."""
-        buffer, starts = prepare(self.algorithm, self.config, self._state, self._buffer)
-        batch = draw(self.algorithm, self.config, sampling, self._state, buffer, starts)
+        prepared = prepare(self.algorithm, self.config, sampling, self._state, self._buffer)
+        batch = draw(self.algorithm, self.config, sampling, self._state, prepared)
         arrays = batch._replace(newest=None)._asdict()
         if batch.newest is not None:
             arrays |= {f"newest_{name}": array for name, array in batch.newest._asdict().items()}

@@ -24,6 +24,13 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
             "value": "mean_action",
         },
         "locomotion": {"temperature": 2.0, "offline_steps": 50_000},
+        # their internal launchers for the pusher (icml2020/pusher); goals as in rlkit's ObsDictRelabelingBuffer
+        "push": {
+            "temperature": 0.1,
+            "std": "dependent",
+            "updates_per_step": 4.0,
+            "relabel": (("future", 0.3), ("resampled", 0.5)),
+        },
     },
     # ours, found by experiment on pen (docs/reproduce.md has the ablations): AWAC whose weights cannot collapse
     ("awac", "plus"): {
@@ -218,8 +225,10 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
 
 
 def domain(env: str) -> str:
-    """`hand`, `locomotion` or `other`: the paper's settings differ between the first two."""
+    """`hand`, `locomotion`, `push` or `other`: what a task is where settings differ."""
     if env.startswith("awac/") and env.split("/")[1].split("Binary")[0] in ("Pen", "Door", "Relocate"):
         return "hand"
+    if env.startswith("awac/SawyerPush"):
+        return "push"
     names = ("HalfCheetah", "Walker2d", "Ant", "Hopper")
     return "locomotion" if env.removeprefix("awac/").startswith(names) else "other"

@@ -17,8 +17,9 @@ from awac.batch import Batch, Provenance
 from awac.collect import Act, Collector, EpisodeRecord, action_bounds, records_from_array, records_to_array
 from awac.config import Experiment, seed_of
 from awac.data.buffer import mix_of
+from awac.data.goals import relabelling_of
 from awac.display import Display
-from awac.envs import make
+from awac.envs import goal_layout, make
 from awac.envs.guard import Guard
 from awac.errors import ConfigError, DivergedError
 from awac.evaluate import Evaluator
@@ -52,7 +53,10 @@ class Session:
         self.env = self.make_env()
         prior, self.held_out = load_prior(experiment, self.env)
         scaling = scaling_for(experiment, self.env, prior)
-        self.mix = mix_of(dict(experiment.mix))
+        self.mix, self.relabelling = mix_of(dict(experiment.mix)), None
+        if experiment.relabel:
+            layout = goal_layout(experiment.env, **experiment.env_options)
+            self.relabelling = relabelling_of(dict(experiment.relabel), layout, scaling)
         algorithm = ALGORITHMS[experiment.algorithm]
         self.learner = Learner(
             algorithm, experiment.hyperparameters, scaling, experiment.seed, experiment.buffer_capacity
@@ -131,7 +135,7 @@ class Session:
     def sampling(self, batch_size: int) -> Sampling:
         """How online batches are drawn."""
         newest = self.experiment.interval if self.learner.algorithm.on_policy else 0
-        return Sampling(batch_size, self.mix, self.experiment.return_steps, newest)
+        return Sampling(batch_size, self.mix, self.experiment.return_steps, newest, self.relabelling)
 
     def _collect(self, act: Act, steps: int) -> None:
         self.metrics = {}  # those of an update before it: where none follows, there is nothing to tell

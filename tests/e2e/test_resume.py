@@ -147,6 +147,25 @@ def test_killed_twice_and_resumed_twice(
     assert outcome(folder) == uninterrupted("awac")
 
 
+def test_a_killed_run_with_goals_in_hindsight_goes_on_to_the_last_bit(
+    prior: str, tmp_path: Path, uninterrupted: Callable[[str], dict[str, bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed within an episode, whose later steps, and so the goals of its earlier ones, are still to come."""
+    for place in ("whole", "cut"):
+        options = arguments("awac", prior, tmp_path / place)
+        options += ["--relabel", "future", "0.3", "final", "0.2", "resampled", "0.3"]
+        with monkeypatch.context() as patch:
+            if place == "whole":
+                train(parse(options))
+                continue
+            kill_after(patch, (OFFLINE + 40) // INTERVAL)
+            with pytest.raises(Killed):
+                train(parse(options))
+    resume(tmp_path / "cut")
+    assert outcome(tmp_path / "cut") == outcome(tmp_path / "whole")
+    assert outcome(tmp_path / "whole")["policy"] != uninterrupted("awac")["policy"]
+
+
 def test_a_finished_run_is_left_as_it_is(prior: str, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     result = train(parse(arguments("bc", prior, folder)))

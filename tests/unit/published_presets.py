@@ -18,6 +18,7 @@ from tests.unit.published_values import (
 )
 
 HAND, LOCOMOTION, OTHER = "awac/DoorBinary-v0", "HalfCheetah-v5", "awac/PointMass-v0"
+PUSH = "awac/SawyerPush-v0"
 
 SOURCES = {
     ("dapg", "paper", HAND): DEMONSTRATED | {"q_upper_bound": 0.0},
@@ -34,6 +35,15 @@ SOURCES = {
         "q_upper_bound": 0.0,
     },
     ("awac", "authors", LOCOMOTION): RELEASED | {"temperature": 2.0, "offline_steps": 50_000, "q_upper_bound": None},
+    # Asap7772/railrl_evalsawyer, icml2020/pusher; rlkit, data_management/obs_dict_replay_buffer.py
+    ("awac", "authors", PUSH): RELEASED
+    | {
+        "temperature": 0.1,
+        "std": "dependent",
+        "updates_per_step": 4.0,
+        "relabel": (("future", 0.3), ("resampled", 0.5)),
+        "q_upper_bound": None,
+    },
     ("bc", "paper", HAND): {
         "batch_size": 128,
         "online_steps": 0,

@@ -9,6 +9,7 @@ TABLE_TWO = {
     "offline_steps": 25_000,
     "return_steps": 1,
     "mix": (),
+    "relabel": (),
     "normalize_observations": False,
     "random_steps": 0,
     "discount": 0.99,

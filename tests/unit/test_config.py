@@ -12,7 +12,7 @@ from awac.config import Experiment, defaults, from_json, to_json
 from awac.errors import ConfigError
 from awac.hyperparameters import Count, CountFromZero, Hyperparameters, Positive
 from awac.presets import PRESETS, domain
-from tests.unit.published_presets import HAND, LOCOMOTION, OTHER, SOURCES
+from tests.unit.published_presets import HAND, LOCOMOTION, OTHER, PUSH, SOURCES
 
 VALUES = [(key, name, value) for key, values in SOURCES.items() for name, value in values.items()]
 
@@ -33,7 +33,7 @@ def test_every_setting_of_awac_has_a_source():
 
 
 @pytest.mark.parametrize(("algorithm", "preset"), PRESETS)
-@pytest.mark.parametrize("env", [HAND, LOCOMOTION, OTHER])
+@pytest.mark.parametrize("env", [HAND, LOCOMOTION, PUSH, OTHER])
 def test_every_preset_is_possible_and_survives_json(algorithm, preset, env):
     experiment = defaults(algorithm, preset, env)
     assert (experiment.algorithm, experiment.preset, experiment.env) == (algorithm, preset, env)
@@ -42,7 +42,7 @@ def test_every_preset_is_possible_and_survives_json(algorithm, preset, env):
         field.name for kind in (Experiment, type(experiment.hyperparameters)) for field in dataclasses.fields(kind)
     }
     levels = PRESETS[algorithm, preset]
-    assert levels.keys() <= {"all", "hand", "locomotion", "other"}
+    assert levels.keys() <= {"all", "hand", "locomotion", "push", "other"}
     assert {name for level in levels.values() for name in level} <= fields
 
 
@@ -60,6 +60,8 @@ def test_every_method_has_the_preset_that_is_the_default():
         ("Walker2d-v5", "locomotion"),
         ("awac/Ant-v0", "locomotion"),
         ("Hopper-v5", "locomotion"),
+        ("awac/SawyerPush-v0", "push"),
+        ("awac/SawyerDrawer-v0", "other"),
         ("awac/PointMass-v0", "other"),
         ("Pendulum-v1", "other"),
         ("my_robot:make", "other"),
@@ -78,6 +80,7 @@ def test_collections_come_back_as_what_they_were():
         defaults(),
         data=("bundled:pen",),
         mix=(("online", 0.5),),
+        relabel=(("future", 0.3), ("resampled", 0.5)),
         env_options={"thresholds": "released", "horizon": 100},
     )
     assert from_json(json.loads(json.dumps(to_json(experiment)))) == experiment

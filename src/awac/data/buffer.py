@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import psutil
-from jaxtyping import Array, Bool, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from awac.batch import Batch, Provenance
 from awac.errors import ConfigError
@@ -126,13 +126,15 @@ def sample(
     Uniform over the buffer, or in the shares of `mix`. With `return_steps` > 1 each transition spans up to that many
     steps of its episode: rewards are summed with `discount`, and the next observation is the last one's.
     """
-    indices = _indices(buffer, key, size, mix)
+    drawn = draw_places(buffer, key, size, mix)
     if return_steps == 1:
-        return jax.tree.map(lambda ring: ring[indices], buffer.data)
-    return _span(buffer, indices, return_steps, discount)
+        return jax.tree.map(lambda ring: ring[drawn], buffer.data)
+    places = spans(buffer, drawn, return_steps)
+    return summed(buffer, places, buffer.data.rewards[places], buffer.data.terminated[places], discount)
 
 
-def _indices(buffer: Buffer, key: PRNGKeyArray, size: int, mix: Mix) -> Int[Array, " size"]:
+def draw_places(buffer: Buffer, key: PRNGKeyArray, size: int, mix: Mix) -> Int[Array, " size"]:
+    """Places of the ring, drawn with replacement: uniform over what is filled, or in the shares of `mix`."""
     if not mix:
         return jax.random.randint(key, (size,), 0, buffer.size)
     totals = np.rint(size * np.cumsum([0.0, *(share for _, share in mix)])).astype(int)
@@ -155,22 +157,36 @@ def _member(buffer: Buffer, key: PRNGKeyArray, count: int, group: Bool[Array, " 
     return buffer.members[own, (buffer.starts[own] + place) % buffer.data.rewards.shape[0]]
 
 
-def _span(buffer: Buffer, indices: Int[Array, " size"], return_steps: int, discount: float) -> Batch:
+def spans(buffer: Buffer, places: Int[Array, " size"], return_steps: int) -> Int[Array, "size steps"]:
+    """Each place with those of the steps after it; they may belong to another episode."""
+    return (places[:, None] + jnp.arange(return_steps)[None]) % buffer.data.rewards.shape[0]
+
+
+def summed(
+    buffer: Buffer,
+    places: Int[Array, "size steps"],
+    rewards: Float[Array, "size steps"],
+    terminated: Bool[Array, "size steps"],
+    discount: float,
+) -> Batch:
+    """One transition for each span, up to the end of its episode, with the rewards and terminations that are given.
+
+    A span also ends where the stored episode did, for what follows is not of it: cut, if it was not `terminated` there.
+    """
     data, capacity = buffer.data, buffer.data.rewards.shape[0]
-    offsets = jnp.arange(return_steps)
-    places = (indices[:, None] + offsets[None]) % capacity
-    stops = data.terminated[places] | data.truncated[places] | (places == (buffer.position - 1) % capacity)
+    ends = data.terminated[places] | data.truncated[places]
+    stops = ends | terminated | (places == (buffer.position - 1) % capacity)
     within = jnp.cumsum(stops, axis=1) - stops == 0  # no stop before this place
-    discounts = jnp.where(within, jnp.power(discount, offsets)[None], 0.0)
-    rewards = jnp.sum(discounts * data.rewards[places], axis=1)
+    discounts = jnp.where(within, jnp.power(discount, jnp.arange(places.shape[1]))[None], 0.0)
     steps = jnp.sum(within, axis=1, dtype=jnp.int32)
-    last = (indices + steps - 1) % capacity
-    first = jax.tree.map(lambda ring: ring[indices], data)
+    last = (places[:, 0] + steps - 1) % capacity
+    over = jnp.take_along_axis(terminated, steps[:, None] - 1, axis=1)[:, 0]
+    first = jax.tree.map(lambda ring: ring[places[:, 0]], data)
     return first._replace(
-        rewards=rewards,
+        rewards=jnp.sum(discounts * rewards, axis=1),
         next_observations=data.next_observations[last],
-        terminated=data.terminated[last],
-        truncated=data.truncated[last],
+        terminated=over,
+        truncated=data.truncated[last] | (data.terminated[last] & ~over),
         steps=steps,
         next_actions=None if data.next_actions is None else data.next_actions[last],
     )

@@ -1,7 +1,7 @@
 # JAX, Equinox and Optax are typed in part only:
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # pyright: reportUnknownLambdaType=false, reportUnknownParameterType=false
-"""What needs the order of time in the ring: returns of whole trajectories, the newest steps, where episodes began."""
+"""What needs the order of time in the ring: returns of trajectories, the newest steps, where episodes begin and end."""
 
 from collections.abc import Callable
 
@@ -52,6 +52,19 @@ def newest(buffer: Buffer, count: int) -> Batch:
     places = (buffer.position - count + jnp.arange(count)) % capacity
     found = jax.tree.map(lambda ring: ring[places], buffer.data)
     return found._replace(truncated=found.truncated.at[-1].set(True))
+
+
+def steps_left(buffer: Buffer) -> Int[Array, " capacity"]:
+    """For each place of the ring, how many transitions of its episode come after it; none are known after the newest.
+
+    Places that were never filled hold what has no meaning.
+    """
+    capacity, shift = buffer.data.rewards.shape[0], buffer.position
+    number = jnp.arange(capacity, dtype=jnp.int32)
+    ends = jnp.logical_or(buffer.data.terminated, buffer.data.truncated)
+    ends = jnp.roll(ends, -shift).at[-1].set(True)  # in time order: the newest is the last
+    last = jax.lax.cummin(jnp.where(ends, number, capacity), reverse=True)
+    return jnp.roll(last - number, shift)
 
 
 def beginnings(buffer: Buffer) -> Int[Array, " capacity"]:

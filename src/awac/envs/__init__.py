@@ -9,11 +9,22 @@ from typing import Any, cast
 
 import gymnasium
 
-from awac.envs.factory import make, relabel
+from awac.envs.factory import goal_layout, make, relabel
+from awac.envs.goal import GoalLayout
 from awac.envs.guard import BadTransition, Guard
 from awac.envs.scores import normalized_score, reference_scores
 
-__all__ = ["BadTransition", "Guard", "make", "normalized_score", "reference_scores", "register", "relabel"]
+__all__ = [
+    "BadTransition",
+    "GoalLayout",
+    "Guard",
+    "goal_layout",
+    "make",
+    "normalized_score",
+    "reference_scores",
+    "register",
+    "relabel",
+]
 
 ADROIT = "awac.envs.adroit:BinaryAdroit"
 

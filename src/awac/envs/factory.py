@@ -5,13 +5,14 @@ import importlib
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import gymnasium
 from gymnasium.envs.registration import EnvSpec, load_env_creator
 from numpy.typing import NDArray
 
-from awac.envs.goal import FlattenGoal, is_goal_space
+from awac.envs.goal import FlattenGoal, GoalLayout, is_goal_space
 from awac.envs.guard import Guard
 from awac.envs.randomization import DomainRandomization, parse_ranges
 from awac.errors import ConfigError
@@ -98,6 +99,30 @@ def relabel(env_id: str, **options: Any) -> Callable[[Array], Array]:
     Raises:
         ConfigError: the id is unknown, or its reward depends on more than the next observation.
     """
+    function = _declared(env_id, "reward_function", options)
+    if function is None:
+        raise ConfigError(f"the rewards of {env_id} cannot be recomputed: it does not define them by next observations")
+    return function()
+
+
+def goal_layout(env_id: str, **options: Any) -> GoalLayout:
+    """Where the goals of a task stand, and how they are paid and drawn, to relabel them in hindsight.
+
+    Raises:
+        ConfigError: the id is unknown, or it has no static method `goal_layout(**options)` that says so.
+    """
+    function = _declared(env_id, "goal_layout", options)
+    found = None if function is None else function()
+    if not isinstance(found, GoalLayout):
+        raise ConfigError(
+            f"relabel: the goals of {env_id} are not known; its class needs a static method goal_layout(**options) "
+            "that returns an awac.envs.goal.GoalLayout"
+        )
+    return found
+
+
+def _declared(env_id: str, name: str, options: dict[str, Any]) -> Callable[[], Any] | None:
+    """What a task's class says of itself in the static method `name`, with the options of the environment."""
     factory = _factory(env_id)
     defaults: dict[str, Any] = {}
     if factory is None:
@@ -105,12 +130,9 @@ def relabel(env_id: str, **options: Any) -> Callable[[Array], Array]:
         defaults = dict(spec.kwargs)
         entry = spec.entry_point
         factory = cast("Any", load_env_creator(entry) if isinstance(entry, str) else entry)
-    function = getattr(factory, "reward_function", None)
-    if function is None:
-        raise ConfigError(f"the rewards of {env_id} cannot be recomputed: it does not define them by next observations")
-    for name in ("max_episode_steps", "domain"):
-        options.pop(name, None)
-    return function(**{**defaults, **options})
+    function = getattr(factory, name, None)
+    own = {key: value for key, value in options.items() if key not in ("max_episode_steps", "domain")}
+    return None if function is None else partial(function, **{**defaults, **own})
 
 
 def check_spaces(env_id: str, env: Env) -> None:

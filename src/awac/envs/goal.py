@@ -1,13 +1,59 @@
 """Goal environments for learners that take vectors: the observation and the desired goal, one after the other."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from awac.errors import ConfigError
+
 Array = NDArray[Any]
 GOAL_KEYS = {"observation", "achieved_goal", "desired_goal"}
+
+
+@dataclass(frozen=True)
+class GoalLayout:
+    """Where goals stand in the flat observation, how they are paid and drawn: what relabelling in hindsight needs.
+
+    A task says it by a static method `goal_layout(**options)` of its class, which is given the options of the
+    environment. Numbers are in the environment's units.
+
+    Attributes:
+        achieved: columns of the flat observation that hold the achieved goal (G of them).
+        desired: columns that hold the desired goal, in the same order.
+        low: the lower corner (G,) of the box from which the environment draws goals, uniformly.
+        high: its upper corner (G,).
+        reward: of a step that ends at some distance from the goal: minus that (`distance`), or 0 within `radius` and -1
+            beyond (`binary`).
+        radius: the distance up to which a goal counts as reached.
+        ends_at_goal: whether a reached goal terminates the episode; nothing else may, then.
+
+    Raises:
+        ConfigError: naming the field that cannot be.
+    """
+
+    achieved: tuple[int, ...]
+    desired: tuple[int, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    reward: Literal["distance", "binary"] = "distance"
+    radius: float | None = None
+    ends_at_goal: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("achieved", "desired", "low", "high"):
+            if not self.achieved or len(getattr(self, name)) != len(self.achieved):
+                raise ConfigError(f"goal layout: {name} is {getattr(self, name)}; allowed: one number per goal column")
+        if min(self.achieved + self.desired) < 0:
+            raise ConfigError(f"goal layout: columns {self.achieved} and {self.desired}; allowed: 0 or more")
+        if not all(-np.inf < low <= high < np.inf for low, high in zip(self.low, self.high, strict=True)):
+            raise ConfigError(f"goal layout: the box is {self.low} to {self.high}; allowed: finite, low up to high")
+        if self.reward not in ("distance", "binary"):
+            raise ConfigError(f"goal layout: reward is {self.reward!r}; allowed: 'distance', 'binary'")
+        if (self.reward == "binary" or self.ends_at_goal) and not (self.radius is not None and self.radius > 0):
+            raise ConfigError(f"goal layout: radius is {self.radius}; allowed where it decides: more than 0")
 
 
 def is_goal_space(space: gymnasium.Space[Any]) -> bool:

@@ -17,6 +17,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from awac.envs.goal import GoalLayout
 from awac.errors import CheckpointError, ConfigError
 
 Array = NDArray[Any]
@@ -104,6 +105,12 @@ class PointMass(gymnasium.Env[Array, Array]):
             return _reward(np.linalg.norm(difference, axis=-1), reward).astype(np.float32)
 
         return rewards
+
+    @staticmethod
+    def goal_layout(reward: Reward = "distance", terminate_at_goal: bool = False, **_: Any) -> GoalLayout:
+        """Position and goal; goals are drawn from the square."""
+        low, high = (-1.0, -1.0), (1.0, 1.0)
+        return GoalLayout((0, 1), (2, 3), low, high, reward, radius=RADIUS, ends_at_goal=terminate_at_goal)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Array, dict[str, Any]]:
         """Draws position and goal uniformly from the square, float32; `options` may give either by name.

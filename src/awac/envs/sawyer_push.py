@@ -22,6 +22,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from awac.envs.goal import GoalLayout
 from awac.envs.robot_task import RobotTask, mujoco
 from awac.envs.sawyer import NOTHING, OBJECTS, Arm, Control, add_arm, workbench
 from awac.errors import ConfigError
@@ -80,6 +81,12 @@ class SawyerPush(RobotTask):
     def reward_function(**_: Any) -> Callable[[Array], Array]:
         """Rewards float32 (n,) as a function of flat next observations (n, 6); for relabelling datasets."""
         return lambda following: _reward(following[..., PUCK], following[..., GOAL]).astype(np.float32)
+
+    @staticmethod
+    def goal_layout(**_: Any) -> GoalLayout:
+        """Puck and goal in the flat observation, paid by distance; goals are drawn from the field."""
+        (left, near), (right, far) = FIELD.tolist()
+        return GoalLayout(achieved=(2, 3), desired=(4, 5), low=(left, near), high=(right, far))
 
     def compute_reward(self, achieved_goal: Array, desired_goal: Array, info: Any) -> Any:
         """Minus the distance: float64 (...,) of goals (..., 2); the info is not looked at."""
