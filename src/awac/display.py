@@ -2,13 +2,15 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -159,6 +161,22 @@ class Display:
         bar = Table.grid(expand=True)  # a progress bar alone ends no line
         bar.add_row(ProgressBar(total=max(self.total, 1), completed=self.step))
         return Panel(Group(head, bar, values), title=self.title, title_align="left")
+
+
+@contextmanager
+def progress_bar(title: str, total: int, console: Console | None = None) -> Generator[Callable[[int], None]]:
+    """A bar with the time left on a terminal, nothing elsewhere; what it gives is told how much is done.
+
+    Args:
+        title: What is going on.
+        total: When it is done; 0 where that is not known.
+        console: Where to write; standard output where None.
+    """
+    console = console or Console()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task(title, total=total or None)
+        yield lambda done: bar.update(task, completed=done)
 
 
 def table(rows: Sequence[Mapping[str, object]], title: str) -> Table:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from awac.collect import Act, Env
 from awac.data.dataset import Episode
-from awac.envs.scores import normalized_score
+from awac.envs.scores import scores
 from awac.rollout import play
 
 Array = NDArray[Any]
@@ -48,8 +48,8 @@ class Evaluation:
             "eval/solved_fraction": self.solved_fraction,
         }
         metrics |= {tag: float(values.mean()) for tag, values in rates.items() if values is not None}
-        score = normalized_score(self.env_id, metrics["eval/mean_reward"])
-        return metrics if score is None else {**metrics, "eval/normalized_score": score}
+        found = scores(self.env_id, metrics["eval/mean_reward"])
+        return metrics | {f"eval/{name}": score for name, score in found.items()}
 
 
 class Evaluator:

@@ -33,16 +33,27 @@ def draw(curves: Sequence[Curve], metric: str, output: Path) -> Path:
         ConfigError: `output` does not end in .png, .pdf or .svg.
         StorageError: It cannot be written.
     """
-    if output.suffix not in (".png", ".pdf", ".svg"):
-        raise ConfigError(f"output {output} must end in .png, .pdf or .svg")
-    figure = Figure(figsize=SIZE, dpi=DOTS_PER_INCH, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = blank(output)
     axes: Any = figure.add_subplot()  # matplotlib's types are partial
     _draw_axes(axes, curves, metric)
     _draw_switch(axes, curves)
     for curve, color in zip(curves, cycle(COLORS), strict=False):
         _draw_curve(axes, curve, color)
     _draw_names(axes, curves, metric)
+    return save(figure, output)
+
+
+def blank(output: Path, size: tuple[float, float] = SIZE) -> Figure:
+    """An empty figure of `size` inches, to be saved as `output`; raises as `draw`."""
+    if output.suffix not in (".png", ".pdf", ".svg"):
+        raise ConfigError(f"output {output} must end in .png, .pdf or .svg")
+    figure = Figure(figsize=size, dpi=DOTS_PER_INCH, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save(figure: Figure, output: Path) -> Path:
+    """Writes a figure, whole or not at all; its folder is made if missing. Raises as `draw`."""
     content = io.BytesIO()
     saved: Any = figure
     saved.savefig(content, format=output.suffix[1:], facecolor="white")

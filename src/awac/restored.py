@@ -13,6 +13,7 @@ from awac.envs import make
 from awac.learner import Learner
 from awac.prior import load_prior, scaling_for
 from awac.run import RunFolder
+from awac.runtime import Card, Policy
 from awac.scaling import Scaling
 
 
@@ -24,13 +25,25 @@ def restored(path: Path) -> Learner:
         ConfigError: it is no run folder.
         DataError: observations are normalised by prior data that are not there any more.
     """
+    return _restore(path, None)[0]
+
+
+def restored_policy(path: Path, step: int | None = None) -> Policy:
+    """The policy of the newest checkpoint in a run folder, or of the one saved at `step`; raises as `restored`."""
+    learner, saved, experiment = _restore(path, step)
+    online = int(saved.meta["online"])
+    card = Card(experiment.algorithm, experiment.env, online or int(saved.meta["offline"]) - experiment.offline_steps)
+    return learner.policy(card)
+
+
+def _restore(path: Path, step: int | None) -> tuple[Learner, checkpoint.Checkpoint, Experiment[Any]]:
     folder = RunFolder.view(path)
     experiment = from_json(folder.config)
-    saved = checkpoint.load(folder.checkpoints)
+    saved = checkpoint.load(folder.checkpoints, step)
     algorithm = ALGORITHMS[experiment.algorithm]
     learner = Learner(algorithm, experiment.hyperparameters, _scaling(experiment), experiment.seed, capacity=1)
     learner.restore(saved.parts["learner"])
-    return learner
+    return learner, saved, experiment
 
 
 def _scaling(experiment: Experiment[Any]) -> Scaling:

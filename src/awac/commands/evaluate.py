@@ -15,6 +15,7 @@ from awac import checkpoint
 from awac.collect import Act
 from awac.display import table
 from awac.envs import make
+from awac.envs.scores import NAMES
 from awac.errors import ConfigError
 from awac.evaluate import Evaluation, evaluate
 from awac.export import find_policy
@@ -30,7 +31,7 @@ ROWS = {
     "eval/success_dapg": "success by the rule of DAPG",
     "eval/solved_fraction": "share of steps solved",
     "eval/mean_reward": "return",
-    "eval/normalized_score": "D4RL score",
+    **{f"eval/{name}": text for name, text in NAMES.items()},
     "eval/mean_ep_length": "length",
 }
 

@@ -1,6 +1,7 @@
-"""`awac data`: check, describe, import, collect and clone prior data."""
+"""`awac data`: check, describe, draw, import, collect, clone and make prior data."""
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -10,12 +11,15 @@ from awac.batch import Provenance
 from awac.data.dataset import Dataset
 from awac.data.imports import ImportOptions, read_file
 from awac.data.options import (
+    AddExpertOptions,
+    CardOptions,
     CheckOptions,
     CloneOptions,
     CollectOptions,
     EnvOptions,
     ImportCommandOptions,
     InfoOptions,
+    MakeOptions,
 )
 from awac.data.repair import Repair, task_reward
 from awac.data.report import Problem, Report
@@ -23,6 +27,7 @@ from awac.data.sources import destination, load, locate, split
 from awac.data.store import Stored, read
 from awac.data.validate import Spaces, check_stored
 from awac.data.writer import refuse_existing, write
+from awac.envs.scores import NAMES, scores
 from awac.errors import ConfigError, DataError
 
 
@@ -119,12 +124,61 @@ def clone(options: CloneOptions) -> None:
     _finish(made, folder, f"behaviour-cloned roll-outs of {' and '.join(options.sources)}", options.overwrite)
 
 
+def make(options: MakeOptions) -> None:
+    """Make a dataset by its name, such as halfcheetah-medium-v0, from the policies that come with awac."""
+    from awac.data import recipes
+    from awac.display import progress_bar
+
+    task, kind = recipes.parse_name(options.name)
+    recipe = recipes.Recipe(task, kind, options.seed, options.steps, options.workers, options.experts)
+    folder = recipe.place if options.to is None else destination(options.to)
+    refuse_existing(folder, options.overwrite)
+    training = folder.absolute().parent / f".{folder.name}.training"
+    with progress_bar(recipe.name, recipe.total) as progress:
+        dataset = recipes.make(recipe, training, progress)
+    _finish(dataset, folder, dataset.metadata["description"], options.overwrite)
+    shutil.rmtree(training, ignore_errors=True)
+    for name, score in scores(recipe.env_id, dataset.statistics()["return"]["mean"]).items():
+        print(f"{NAMES[name]} of its mean return: {score:.1f}")
+
+
+def add_expert(options: AddExpertOptions) -> None:
+    """Measure the policy of a run, and keep it with its card for `awac data make`."""
+    from awac.data import measure
+
+    _at_least_one("episodes", options.episodes)
+    _at_least_one("workers", options.workers)
+    card = measure.add_expert(
+        options.run,
+        options.task,
+        options.level,
+        options.to,
+        step=options.step,
+        count=options.episodes,
+        workers=options.workers,
+    )
+    for name, found in {"mean actions": card.mean_action, "sampled actions": card.sampled}.items():
+        said = f"return {found.mean:.1f} (std {found.std:.1f}), length {found.length:.1f}"
+        print(f"{name}: {said}, {found.episodes} episodes")
+    print(f"{card.task}, {card.level}, {card.steps} steps: written to {options.to / card.task / card.level}")
+
+
+def card(options: CardOptions) -> None:
+    """Draw a dataset: returns, lengths of episodes, and which actions it covers."""
+    from awac.data.picture import draw
+
+    print(f"written to {draw(options.source, load([options.source], download=options.download), options.output)}")
+
+
 COMMANDS: Mapping[str, Callable[[Any], int | None]] = {
     "check": check,
     "info": info,
     "import": import_,
     "collect": collect,
     "clone": clone,
+    "make": make,
+    "add-expert": add_expert,
+    "card": card,
 }
 
 

@@ -1,6 +1,8 @@
 """Options of the `awac data` commands."""
 
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Literal
 
 from tyro.conf import OmitArgPrefixes, Positional
@@ -8,6 +10,7 @@ from tyro.conf import OmitArgPrefixes, Positional
 from awac.data.imports import Format
 from awac.data.repair import Repair
 from awac.data.tables import Columns
+from awac.envs.locomotion import EXPERTS, Level
 from awac.errors import ConfigError
 
 EnvOptions = dict[str, bool | int | float | str]
@@ -136,3 +139,56 @@ class CloneOptions:
     """Options of the environment."""
     overwrite: bool = False
     """Replace what is there."""
+
+
+@dataclass(frozen=True)
+class MakeOptions:
+    """Options of `awac data make`."""
+
+    name: Positional[str]
+    """TASK-KIND-v0: halfcheetah, walker2d, ant or hopper; demonstrations, clone, random, medium, expert, medium-expert
+    or medium-replay."""
+    to: str | None = None
+    """The folder to write, or minari:NAMESPACE/NAME-v0; found as awac/TASK/KIND-v0 if left out."""
+    seed: int = 0
+    """Of everything; with the name and the number of steps it decides the data to the last bit."""
+    steps: int | None = None
+    """How many; D4RL's if left out: 1 000 000, twice that of medium-expert, the whole training of medium-replay."""
+    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    """Processes that play; they change nothing in the data."""
+    experts: Path = EXPERTS
+    """Where the policies are; those that come with awac if left out."""
+    overwrite: bool = False
+    """Replace what is there."""
+
+
+@dataclass(frozen=True)
+class AddExpertOptions:
+    """Options of `awac data add-expert`."""
+
+    run: Positional[Path]
+    """A run folder, finished or stopped."""
+    task: str
+    """halfcheetah, walker2d, ant or hopper."""
+    level: Level
+    """What the policy is to stand for."""
+    to: Path = EXPERTS
+    """Where the policies are: `awac data make --experts` takes it."""
+    step: int | None = None
+    """The checkpoint of this step; the policy of the run's end, or else its newest checkpoint, if left out."""
+    episodes: int = 100
+    """How many to measure it by."""
+    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    """Processes that play; they change nothing."""
+
+
+@dataclass(frozen=True)
+class CardOptions:
+    """Options of `awac data card`."""
+
+    source: Positional[str]
+    """A Minari folder or id, or bundled:NAME."""
+    output: Path
+    """The picture: .png, .pdf or .svg."""
+    download: bool = False
+    """Fetch a Minari id that is not on this machine."""

@@ -85,6 +85,9 @@ def _minari(name: str, download: bool) -> Path:
     folder = minari_root() / name
     if data_folder(folder):
         return folder
+    if name.startswith("awac/"):
+        made = name.removeprefix("awac/").replace("/", "-")
+        raise DataError(f"{name}: not on this machine ({folder} is missing); make it: awac data make {made}")
     if not download:
         raise DataError(f"{name}: not on this machine ({folder} is missing); allow the download with --download")
     try:
