@@ -64,19 +64,24 @@ def draw(algorithm: Algorithm, config: Hyperparameters, sampling: Sampling, stat
     return batch
 
 
-def prepare(
-    algorithm: Algorithm, config: Hyperparameters, sampling: Sampling, state: State, buffer: Buffer
-) -> Prepared:
-    """What is computed once for all batches of a call: returns, next actions, beginnings and ends of episodes.
+def check_sampling(algorithm: Algorithm, sampling: Sampling) -> None:
+    """Refuses batches that a method cannot learn from.
 
     Raises:
-        ConfigError: goals are to be relabelled under a method that learns from the returns of whole trajectories.
+        ConfigError: goals in hindsight under a method that learns from the returns of whole trajectories.
     """
     if algorithm.returns is not None and sampling.relabelling is not None:
         raise ConfigError(
             f"relabel: not possible with {algorithm.name}, which learns from the returns of whole trajectories: "
             "they belong to the goals that were played for; allowed: no relabel"
         )
+
+
+def prepare(
+    algorithm: Algorithm, config: Hyperparameters, sampling: Sampling, state: State, buffer: Buffer
+) -> Prepared:
+    """What is computed once for all batches of a call: returns, next actions, beginnings and ends of episodes."""
+    check_sampling(algorithm, sampling)
     if algorithm.returns is not None:
         returns = algorithm.returns
         buffer = with_returns(buffer, lambda ordered: returns(state.networks, ordered, config))

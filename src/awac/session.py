@@ -26,7 +26,7 @@ from awac.evaluate import Evaluator
 from awac.experience import write_experience
 from awac.exploration import Uniform
 from awac.journal import Journal
-from awac.learner import Learner, Sampling
+from awac.learner import Learner, Sampling, check_sampling
 from awac.metrics import METRICS, MetricsWriter
 from awac.prior import load_prior, scaling_for
 from awac.progress import Progress, regret_of, rollout_metrics
@@ -61,6 +61,7 @@ class Session:
         self.learner = Learner(
             algorithm, experiment.hyperparameters, scaling, experiment.seed, experiment.buffer_capacity
         )
+        check_sampling(algorithm, self.sampling(experiment.batch_size))
         if prior is not None:
             self.learner.insert(prior)
         self.collector = Collector(self.env, Provenance.ONLINE, seed_of(experiment, "environment"))
