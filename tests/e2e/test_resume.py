@@ -90,8 +90,10 @@ def uninterrupted(prior: str, tmp_path_factory: pytest.TempPathFactory) -> Calla
     return whole
 
 
-@pytest.mark.parametrize("name", sorted(ALGORITHMS))
-@pytest.mark.parametrize("chunks", [4, 9])
+KILLS = [(name, 9) for name in sorted(ALGORITHMS)] + [(name, 4) for name in ("awac", "bcq", "dapg")]
+
+
+@pytest.mark.parametrize(("name", "chunks"), KILLS)
 def test_a_killed_run_goes_on_to_the_last_bit(
     name: str,
     chunks: int,
