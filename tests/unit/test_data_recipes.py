@@ -1,6 +1,7 @@
 """Datasets by name: the same to the last bit, whoever plays them; never half of one."""
 
 import json
+import shutil
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import replace
 
@@ -14,7 +15,9 @@ from awac.data import load, recipes
 from awac.data.parallel import Work, episodes, returns_of, take_episodes
 from awac.data.recipes import Recipe, make, parse_name
 from awac.envs.locomotion import EXPERTS, LEVELS, TASKS, read_card
+from awac.envs.scores import measured_scores, normalized_score, scores
 from awac.errors import CheckpointError, ConfigError, DataError
+from awac.session import Session
 from awac.training import train
 
 HOPPER = "Hopper-v5"
@@ -151,6 +154,24 @@ def test_replay_is_what_the_training_lived_through(run, experts, tmp_path):
         make(hopper("medium-replay", experts, steps=150), tmp_path / "run")
 
 
+def test_an_interrupted_replay_goes_on(experts, tmp_path, monkeypatch):
+    recipe = hopper("medium-replay", experts)
+    whole = make(recipe, tmp_path / "whole")
+    advance, calls = Session.advance, []
+
+    def interrupted(session):
+        calls.append(advance(session))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Session, "advance", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        make(recipe, tmp_path / "run")
+    monkeypatch.undo()
+    assert same(whole, make(recipe, tmp_path / "run"))
+    with pytest.raises(ConfigError, match="another configuration: seed"):
+        make(replace(recipe, seed=1), tmp_path / "run")
+
+
 @pytest.mark.parametrize("kind", ["random", "medium"])
 def test_interrupted_it_leaves_nothing(kind, experts, tmp_path, monkeypatch):
     def interrupted(*_):
@@ -219,6 +240,24 @@ def test_a_damaged_card_is_named(tmp_path):
     (tmp_path / "card.json").write_text(json.dumps({"task": "ant"}))
     with pytest.raises(CheckpointError, match="not the card of a policy"):
         read_card(tmp_path)
+
+
+def test_a_card_of_another_policy_is_refused(experts, tmp_path):
+    shutil.copytree(experts / "hopper" / "expert", tmp_path / "hopper" / "expert")
+    shutil.copy(experts / "hopper" / "medium" / "card.json", tmp_path / "hopper" / "expert")
+    with pytest.raises(CheckpointError, match="the card is of another policy"):
+        make(hopper("expert", tmp_path), tmp_path / "none")
+
+
+def test_scores_by_what_was_measured_here(experts, monkeypatch):
+    measured_scores.cache_clear()
+    assert "measured_score" not in scores("awac/PointMass-v0", 0.0)
+    monkeypatch.setattr("awac.envs.scores.EXPERTS", experts)
+    card = read_card(experts / "hopper" / "expert")
+    found = scores(HOPPER, card.mean_action.mean)
+    measured_scores.cache_clear()
+    assert found["measured_score"] == pytest.approx(100.0)
+    assert found["normalized_score"] == pytest.approx(normalized_score(HOPPER, card.mean_action.mean))
 
 
 def test_what_comes_with_awac_is_whole():

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from awac.display import Display, clock_time, table
+from awac.display import Display, clock_time, progress_bar, table
 
 
 class Clock:
@@ -148,3 +148,10 @@ def test_table():
     assert "Pen" in text
     assert [line.split("│")[2] for line in text.splitlines() if "│" in line] == ["    0.73 ", "  0.9512 "]
     console.print(table([], "Nothing"))
+
+
+def test_a_bar_shows_on_a_terminal_alone():
+    for console, shown in ((terminal(), True), (plain(), False)):
+        with progress_bar("hopper-random-v0", 1000, console) as progress:
+            progress(400)
+        assert ("hopper-random-v0" in console.export_text()) == shown

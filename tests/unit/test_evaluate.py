@@ -98,7 +98,8 @@ def test_locomotion_has_a_normalised_score_and_no_success():
 
     found = evaluate(lambda: make("HalfCheetah-v5", max_episode_steps=20), still, 2, seed=0)
     assert found.success_any is None
-    assert set(found.metrics()) == {"eval/mean_reward", "eval/mean_ep_length", "eval/normalized_score"}
+    expected = {"eval/mean_reward", "eval/mean_ep_length", "eval/normalized_score"}
+    assert set(found.metrics()) - {"eval/measured_score"} == expected  # that one needs an expert that comes with awac
     assert found.metrics()["eval/normalized_score"] == pytest.approx(2.25, abs=0.3)  # 280 / 12415, standing still
 
 

@@ -54,13 +54,16 @@ def _histogram(axes: Any, values: np.ndarray, label: str) -> None:
 
 
 def _coverage(figure: Any, axes: Any, dataset: Dataset) -> None:
-    """For each action, how often each part of its range is taken; even use of all of it is one grey."""
+    """For each action, how often each part of its range is taken; use of all of it alike is one light tone."""
     actions = dataset.flat().actions
     low = actions.min(axis=0) if dataset.action_low is None else dataset.action_low
     high = actions.max(axis=0) if dataset.action_high is None else dataset.action_high
     unit = 2 * (actions - low) / np.maximum(high - low, 1e-12) - 1
     shares = np.stack([np.histogram(column, BINS, (-1, 1))[0] / len(column) for column in unit.T])
-    image = axes.imshow(100 * shares, aspect="auto", extent=(-1, 1, len(shares) - 0.5, -0.5), cmap="magma_r", vmin=0)
+    top = max(float(shares.max()), 4 / BINS)  # or noise would look like structure
+    place = (-1, 1, len(shares) - 0.5, -0.5)
+    image = axes.imshow(100 * shares, aspect="auto", extent=place, cmap="magma_r", vmin=0, vmax=100 * top)
+    axes.set_xticks((-1, -0.5, 0, 0.5, 1))
     axes.set_xlabel("action, between its bounds", color=INK)
     axes.set_ylabel("number of the action", color=INK)
     axes.set_yticks(range(0, len(shares), max(1, len(shares) // 8)))

@@ -16,7 +16,8 @@ from awac.data.generate import spaces_of
 from awac.data.parallel import OnSteps, Work, episodes, returns_of, take_episodes, take_steps
 from awac.data.store import minari_root
 from awac.envs.locomotion import EXPERTS, TASKS, ExpertCard, Level, expert_folder, read_card
-from awac.errors import ConfigError
+from awac.errors import CheckpointError, ConfigError
+from awac.runtime import Card, Policy
 
 STEPS = 1_000_000
 BY_STEPS: Mapping[str, int] = {  # D4RL's sizes; 0: as long as the training
@@ -120,6 +121,7 @@ def make(recipe: Recipe, scratch: Path, progress: OnSteps = lambda _: None) -> D
 
     Raises:
         ConfigError: a policy is missing; says which are there and how to make one.
+        CheckpointError: a policy or its card is damaged, or they do not belong together.
         EnvironmentFault: too many faults.
     """
     if recipe.kind == "medium-replay":
@@ -145,7 +147,10 @@ def _work(recipe: Recipe, policy: str, provenance: Provenance = Provenance.ROLLO
 
 def _policy(recipe: Recipe, level: Level) -> tuple[Path, ExpertCard]:
     folder = expert_folder(recipe.task, level, recipe.experts)
-    return folder, read_card(folder)
+    card = read_card(folder)
+    if Policy.load(folder).fingerprint != card.fingerprint:
+        raise CheckpointError(f"{folder}: the card is of another policy; measure this one: awac data add-expert")
+    return folder, card
 
 
 def _roll_outs(recipe: Recipe, progress: OnSteps) -> Made:
@@ -187,7 +192,6 @@ def _demonstrations(recipe: Recipe, progress: OnSteps) -> Made:
 def _clone(recipe: Recipe, progress: OnSteps) -> Made:
     """Roll-outs of a clone of the very demonstrations that the recipe of the same seed makes."""
     from awac.clone import clone_policy  # JAX: only those who train pay for it
-    from awac.runtime import Card
 
     shown = _demonstrations(recipe, lambda _: None)
     learner = clone_policy(Dataset(tuple(shown.episodes)), recipe.env_id, recipe.clone_updates, recipe.seed)
