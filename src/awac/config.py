@@ -135,6 +135,13 @@ def from_json(values: Mapping[str, Any]) -> Experiment[Any]:
     return _filled(Experiment, {**values, "hyperparameters": own})
 
 
+def from_older_json(values: Mapping[str, Any]) -> Experiment[Any]:
+    """The record of an earlier version's `to_json`: what it did not know yet has its default. Raises as `from_json`."""
+    start = to_json(defaults(values.get("algorithm", ""), values.get("preset", ""), values.get("env", "")))
+    own = {**start["hyperparameters"], **values.get("hyperparameters", {})}
+    return from_json({**start, **values, "hyperparameters": own})
+
+
 def _filled(kind: Any, values: Mapping[str, Any]) -> Any:
     known: set[str] = {f.name for f in dataclasses.fields(kind)}
     for problem, names in (("unknown", values.keys() - known), ("missing", known - values.keys())):

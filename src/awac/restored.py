@@ -8,7 +8,7 @@ from typing import Any
 
 from awac import checkpoint
 from awac.algorithms import ALGORITHMS
-from awac.config import Experiment, from_json
+from awac.config import Experiment, from_older_json
 from awac.envs import make
 from awac.learner import Learner
 from awac.prior import load_prior, scaling_for
@@ -38,7 +38,7 @@ def restored_policy(path: Path, step: int | None = None) -> Policy:
 
 def _restore(path: Path, step: int | None) -> tuple[Learner, checkpoint.Checkpoint, Experiment[Any]]:
     folder = RunFolder.view(path)
-    experiment = from_json(folder.config)
+    experiment = from_older_json(folder.config)
     saved = checkpoint.load(folder.checkpoints, step)
     algorithm = ALGORITHMS[experiment.algorithm]
     learner = Learner(algorithm, experiment.hyperparameters, _scaling(experiment), experiment.seed, capacity=1)

@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 
 from awac.algorithms import ALGORITHMS
-from awac.config import Experiment, defaults, from_json, to_json
+from awac.config import Experiment, defaults, from_json, from_older_json, to_json
 from awac.errors import ConfigError
 from awac.hyperparameters import Count, CountFromZero, Hyperparameters, Positive
 from awac.presets import PRESETS, domain
@@ -144,3 +144,14 @@ def test_a_choice_that_does_not_exist_never_runs_as_another(changes, message):
 def test_an_unknown_name_is_refused_with_those_that_exist(algorithm, preset, message):
     with pytest.raises(ConfigError, match=message):
         defaults(algorithm, preset)
+
+
+def test_what_an_earlier_version_did_not_know_has_its_default():
+    experiment = dataclasses.replace(defaults("sac", "paper", LOCOMOTION), seed=7, deadline=3.0)
+    stored = json.loads(json.dumps(to_json(experiment)))
+    del stored["deadline"], stored["hyperparameters"]["actor_hidden"]
+    assert from_older_json(stored) == dataclasses.replace(experiment, deadline=Experiment.deadline)
+    with pytest.raises(ConfigError, match=r"unknown in .*: deadlin$"):
+        from_older_json({**stored, "deadlin": 1.0})
+    with pytest.raises(ConfigError, match="algorithm=''"):
+        from_older_json({})

@@ -4,12 +4,11 @@ Given the same versions, it is to the last bit what that training experienced, a
 """
 
 import logging
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from awac.config import Experiment, defaults, from_json, to_json
+from awac.config import Experiment, from_older_json
 from awac.data.dataset import Episode
 from awac.data.store import read
 from awac.data.validate import check_stored
@@ -57,9 +56,7 @@ def again(card: ExpertCard, seed: int, steps: int | None, folder: Path) -> Exper
     count = card.steps if steps is None else steps
     if count > card.steps:
         raise ConfigError(f"steps is {count}; allowed: at most {card.steps}, the training of the {card.level} policy")
-    stored = card.experiment
-    start = to_json(defaults(stored["algorithm"], stored["preset"], stored["env"]))
-    experiment = from_json(_merged(start, stored))
+    experiment = from_older_json(card.experiment)
     return replace(
         experiment,
         online_steps=count,
@@ -68,7 +65,3 @@ def again(card: ExpertCard, seed: int, steps: int | None, folder: Path) -> Exper
         video=False,
         sinks=(),
     )
-
-
-def _merged(start: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
-    return {**start, **stored, "hyperparameters": {**start["hyperparameters"], **stored["hyperparameters"]}}
