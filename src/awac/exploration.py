@@ -55,4 +55,4 @@ class OrnsteinUhlenbeck:
         return (self.low + 0.5 * (unit + 1.0) * (self.high - self.low)).astype(np.float32)
 
 
-PROCESSES = {"uniform": Uniform, "ornstein_uhlenbeck": OrnsteinUhlenbeck}
+PROCESSES = {"uniform": Uniform, "ou": OrnsteinUhlenbeck, "ornstein_uhlenbeck": OrnsteinUhlenbeck}

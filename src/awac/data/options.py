@@ -94,7 +94,7 @@ class CollectOptions:
     to: str
     """The folder to write, or minari:NAMESPACE/NAME-v0."""
     policy: str = "uniform"
-    """expert, uniform, ornstein_uhlenbeck, dapg:FILE.npz, or a run or policy folder."""
+    """expert, uniform, ou (Ornstein-Uhlenbeck), dapg:FILE.npz, or a run or policy folder."""
     episodes: int = 100
     """How many to keep."""
     seed: int = 0
