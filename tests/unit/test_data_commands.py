@@ -25,7 +25,7 @@ def collected(tmp_path, *arguments, name="data"):
     return load([str(tmp_path / name)])
 
 
-@pytest.mark.parametrize("policy", ["uniform", "ornstein_uhlenbeck"])
+@pytest.mark.parametrize("policy", ["uniform", "ou", "ornstein_uhlenbeck"])
 def test_random_data(tmp_path, policy, capsys):
     dataset = collected(tmp_path, "--policy", policy, "--episodes", 4, "--seed", 5)
     assert "4 episodes, 200 transitions" in capsys.readouterr().out
