@@ -154,6 +154,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments == ["--version"]:
         print(f"awac {version('awac')}")
         return 0
+    if os.getcwd() not in sys.path:  # `--env my_robot:make_env` is a file beside the user; last, to hide no library
+        sys.path.append(os.getcwd())
     logging.basicConfig(level=logging.WARNING, handlers=[Lines()])  # leaves handlers alone that are there already
     try:
         return dispatch(COMMANDS, arguments, "awac")
