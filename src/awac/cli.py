@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, cast, get_type_hints
 
 from awac.errors import AwacError, ConfigError
@@ -154,8 +155,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments == ["--version"]:
         print(f"awac {version('awac')}")
         return 0
-    if os.getcwd() not in sys.path:  # `--env my_robot:make_env` is a file beside the user; last, to hide no library
-        sys.path.append(os.getcwd())
+    here = str(Path.cwd())
+    if here not in sys.path:  # `--env my_robot:make_env` is a file beside the user; last, to hide no library
+        sys.path.append(here)
     logging.basicConfig(level=logging.WARNING, handlers=[Lines()])  # leaves handlers alone that are there already
     try:
         return dispatch(COMMANDS, arguments, "awac")
