@@ -7,10 +7,16 @@ import pytest
 from scipy.optimize import brentq
 
 from awac.algorithms import ALGORITHMS
-from awac.algorithms.cal_ql import returns
 from awac.distributions import TanhGaussian
 from awac.networks import Sizes, lower_q
-from awac.pessimism import expectile_loss, policy_proposals, soft_maximum, subset_minimum, uniform_proposals
+from awac.pessimism import (
+    earned_returns,
+    expectile_loss,
+    policy_proposals,
+    soft_maximum,
+    subset_minimum,
+    uniform_proposals,
+)
 from awac.returns import where_needed
 from tests.golden.traces import LIVELY, SIZES, data
 
@@ -78,4 +84,4 @@ def test_returns_of_calibration_step_by_step():
         future = behind[step] if ordered.truncated[step] else following
         following = float(ordered.rewards[step]) + (0.0 if ordered.terminated[step] else config.discount * future)
         expected.insert(0, following)
-    np.testing.assert_allclose(returns(networks, ordered, config), expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(earned_returns(networks, ordered, config), expected, rtol=1e-4, atol=1e-4)

@@ -10,7 +10,7 @@ import pytest
 
 from awac.algorithm import initialize, learning_parts, update
 from awac.algorithms import ALGORITHMS
-from awac.networks import Networks, polyak
+from awac.networks import Clock, Networks, polyak
 from tests.oracle import paper
 from tests.oracle.setting import HIDDEN, SIZES, cast, make_batch, scrambled
 
@@ -23,14 +23,15 @@ STEPS = 3
 def setting(name, **changes):
     """Configuration, a state with scrambled networks, a batch."""
     algorithm = ALGORITHMS[name]
-    config = algorithm.config(actor_hidden=HIDDEN, critic_hidden=HIDDEN, **RATES, **changes)
+    config = algorithm.config(actor_hidden=HIDDEN, critic_hidden=HIDDEN, actor_period=1, **RATES, **changes)
     state = initialize(algorithm, config, SIZES, jax.random.PRNGKey(0))
     networks = cast(scrambled(state.networks, np.random.default_rng(5)), np.float32)
     state = dataclasses.replace(state, networks=networks)
     return algorithm, config, state, cast(make_batch(np.random.default_rng(6)), np.float32)
 
 
-def gradient_at(loss, part, networks, batch, config):
+def gradient_at(loss, part, state, batch, config):
+    networks = dataclasses.replace(state.networks, clock=Clock(state.step, state.online))
     key = jax.random.PRNGKey(0)  # noise is scripted
     return eqx.filter_grad(loss, has_aux=True)(getattr(networks, part), networks, batch, config, key)[0]
 
@@ -50,7 +51,7 @@ def test_adam_with_coupled_decay_on_every_parameter(name, scripted):
         for part, loss in learning_parts(algorithm).items():
             at = getattr(state.networks, part)
             decay = 0.1 if part == "actor" else 0.0
-            gradient = gradient_at(loss, part, state.networks, batch, config)
+            gradient = gradient_at(loss, part, state, batch, config)
             history[part].append(jax.tree.map(lambda g, x, by=decay: np.float64(g) + by * np.float64(x), gradient, at))
         state, _ = update(algorithm, config, state, batch)
     for part, gradients in history.items():
@@ -79,11 +80,11 @@ def test_all_losses_are_those_of_the_networks_before_the_step(name, scripted):
     after, metrics = update(algorithm, config, state, batch)
     for part, loss in learning_parts(algorithm).items():
         seen = jax.tree.map(lambda moment: 10 * moment, optax.tree_utils.tree_get(after.optimizers[part], "mu"))
-        assert close(seen, gradient_at(loss, part, state.networks, batch, config)), part
+        assert close(seen, gradient_at(loss, part, state, batch, config)), part
         value, _ = loss(getattr(state.networks, part), state.networks, batch, config, jax.random.PRNGKey(0))
         np.testing.assert_allclose(metrics[f"train/{part}_loss"], value, rtol=1e-5)
         if part == "actor":
-            mixed = eqx.tree_at(lambda tree: tree.critic, state.networks, after.networks.critic)
+            mixed = eqx.tree_at(lambda tree: tree.networks.critic, state, after.networks.critic)
             assert not close(seen, gradient_at(loss, part, mixed, batch, config)), "the critic's step must be felt"
 
 

@@ -18,7 +18,7 @@ from awac.behavior import Autoencoder, Perturbation, autoencoder_loss, best_cand
 from awac.critics import bellman_loss, critics_of
 from awac.errors import ConfigError
 from awac.figure8 import Row
-from awac.hyperparameters import Count, Hyperparameters, NotNegative, Share
+from awac.hyperparameters import Count, Hyperparameters, NotNegative, Positive, Share
 from awac.networks import CriticEnsemble, Networks, Sizes
 
 
@@ -34,7 +34,7 @@ class Config(Hyperparameters):
     actor_learning_rate: NotNegative = 1e-3
     critic_learning_rate: NotNegative = 1e-3
     behavior_learning_rate: NotNegative = 1e-3
-    perturbation: Share = 0.05
+    perturbation: Positive = 0.05
     """Phi: how far a proposed action may be moved, in each dimension."""
     minimum_share: Share = 0.75
     """lambda: the target's weight of the least Q-function; the rest is the greatest one's."""
