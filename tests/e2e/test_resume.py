@@ -44,12 +44,13 @@ def prior(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def arguments(name: str, prior: str, folder: Path, online: int = ONLINE, warmup: int = 0) -> list[str]:
-    period = min(ALGORITHMS[name].config().actor_period, 5)
+    config = ALGORITHMS[name].config()
+    period, critics = min(config.actor_period, 5), min(config.critics, 3)  # fewer, for the time of compiling
     rate = 1 / INTERVAL if ALGORITHMS[name].on_policy else 1.0
     return f"""--algorithm {name} --env {ENV} --data {prior} --folder {folder} --offline-steps {OFFLINE}
     --online-steps {online} --interval {INTERVAL} --batch-size 16 --buffer-capacity 500 --evaluation-interval 20
     --evaluation-episodes 2 --log-interval 10 --checkpoint-interval 20 --random-steps 0 --warmup-steps {warmup}
-    --actor-hidden 8 --critic-hidden 8 --actor-period {period} --updates-per-step {rate}""".split()
+    --actor-hidden 8 --critic-hidden 8 --actor-period {period} --critics {critics} --updates-per-step {rate}""".split()
 
 
 def kill_after(monkeypatch: pytest.MonkeyPatch, chunks: int) -> None:
