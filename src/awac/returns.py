@@ -13,9 +13,12 @@ from collections.abc import Callable, Sequence
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, Scalar
 
-from awac.networks import CRITIC_FINAL_SCALE, MLP, Sizes
+from awac.batch import Batch
+from awac.hyperparameters import Hyperparameters
+from awac.networks import CRITIC_FINAL_SCALE, MLP, Networks, Sizes
+from awac.objectives import td_loss
 
 CHUNK = 4096  # observations at a time: the hidden layers of a whole ring would not fit
 NEEDED = 256  # of those that are needed, at a time
@@ -110,3 +113,13 @@ def where_needed(
 
     start = (jnp.int32(0), jnp.zeros_like(observations[:, 0]))
     return jax.lax.while_loop(lambda carry: carry[0] < counted[-1], fill, start)[1]
+
+
+def value_loss(
+    critic: ValueFunction, networks: Networks, batch: Batch, config: Hyperparameters, key: PRNGKeyArray
+) -> tuple[Scalar, dict[str, Scalar]]:
+    """Half the squared error of V in units of the return's scale (Peng et al. 2019, released code: `val_norm`)."""
+    del networks, config, key
+    values = critic(batch.observations)
+    loss = 0.5 * td_loss(values[None] / critic.scale, batch.returns / critic.scale)
+    return loss, {"value_mean": jnp.mean(values), "return_mean": jnp.mean(batch.returns)}

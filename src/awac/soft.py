@@ -10,9 +10,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from awac.batch import Batch
-from awac.critics import critics_of
+from awac.critics import bellman_loss, critics_of
 from awac.hyperparameters import Hyperparameters, NotNegative, Positive
-from awac.networks import Networks, Sizes, TanhGaussianActor
+from awac.networks import CriticEnsemble, Networks, Sizes, TanhGaussianActor, lower_q
 from awac.objectives import entropy_dual_loss, soft_value
 
 
@@ -68,3 +68,23 @@ def temperature_loss(
     _, log_probs = networks.actor(batch.observations).sample_and_log_prob(key)
     target = config.target_entropy_per_action * batch.actions.shape[-1]
     return entropy_dual_loss(log_temperature, log_probs, target), {"temperature": jnp.exp(log_temperature)}
+
+
+def soft_critic_loss(
+    critic: CriticEnsemble, networks: Networks, batch: Batch, config: SoftHyperparameters, key: PRNGKeyArray
+) -> tuple[Scalar, dict[str, Scalar]]:
+    """Equations 5 and 6 of Haarnoja et al. 2018, with the lesser of the target critics."""
+    next_actions, log_prob = networks.actor(batch.next_observations).sample_and_log_prob(key)
+    next_q = lower_q(networks.target_critic, batch.next_observations, next_actions)
+    next_values = soft_target(next_q, log_prob, networks.dual, config)
+    return bellman_loss(critic, batch, next_values, config)
+
+
+def mean_policy_loss(
+    actor: TanhGaussianActor, networks: Networks, batch: Batch, config: SoftHyperparameters, key: PRNGKeyArray
+) -> tuple[Scalar, dict[str, Scalar]]:
+    """E[alpha log pi(a | s) - Q(s, a)] with the mean of all members (Ball et al. 2023, Algorithm 1)."""
+    del config
+    actions, log_prob = actor(batch.observations).sample_and_log_prob(key)
+    q = jnp.mean(networks.critic(batch.observations, actions), axis=0)
+    return soft_policy_loss(q, log_prob, networks.dual)

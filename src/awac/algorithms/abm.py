@@ -15,10 +15,10 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
-from awac.critics import bellman_loss, critics_of
+from awac.critics import evaluation_loss, gaussian_networks_with_prior
 from awac.figure8 import Row
 from awac.hyperparameters import Hyperparameters, Positive
-from awac.networks import CriticEnsemble, GaussianActor, Networks, Sizes, lower_q
+from awac.networks import GaussianActor, Networks, lower_q
 from awac.objectives import advantage_weight, effective_sample_size, weighted_likelihood_loss
 
 
@@ -30,27 +30,6 @@ class Config(Hyperparameters):
     """lambda of the policy's weights: as AWAC's, 0.3 for manipulation, 1.0 for locomotion."""
     weight_cap: Positive = 100.0
     """Largest weight of the policy: keeps float32 finite; not in the paper."""
-
-
-def networks(key: PRNGKeyArray, sizes: Sizes, config: Config) -> Networks:
-    """Actor, prior, critics, and targets that start as copies of the critics."""
-    actor_key, prior_key, critic_key = jax.random.split(key, 3)
-    critic = critics_of(critic_key, sizes, config)
-    return Networks(
-        actor=GaussianActor(actor_key, sizes, config.actor_hidden, config.std),
-        behavior=GaussianActor(prior_key, sizes, config.actor_hidden, config.std),
-        critic=critic,
-        target_critic=critic,
-    )
-
-
-def critic_loss(
-    critic: CriticEnsemble, networks: Networks, batch: Batch, config: Config, key: PRNGKeyArray
-) -> tuple[Scalar, Metrics]:
-    """Equations 4 and 5, with one policy sample at the next observation."""
-    next_actions = networks.actor(batch.next_observations).sample(key)
-    next_values = lower_q(networks.target_critic, batch.next_observations, next_actions)
-    return bellman_loss(critic, batch, next_values, config)
 
 
 def advantage(
@@ -90,8 +69,8 @@ ABM = Algorithm(
     name="abm",
     row=Row("ABM-MPO", "Q^pi", "D(Qbar||pi)", "Yes", "Learned prior"),
     config=Config,
-    networks=networks,
+    networks=gaussian_networks_with_prior,
     actor=actor_loss,
-    critic=critic_loss,
+    critic=evaluation_loss,
     behavior=behavior_loss,
 )

@@ -9,16 +9,15 @@ E_{s ~ D, a ~ prior(s)}[log pi(a | s) w(min(Q(s, a) - V(s), clip))], w the softm
 
 from dataclasses import dataclass
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray, Scalar
 
 from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
-from awac.critics import bellman_loss, critics_of
+from awac.critics import evaluation_loss, gaussian_networks_with_prior
 from awac.figure8 import Row
 from awac.hyperparameters import Hyperparameters, Positive
-from awac.networks import CriticEnsemble, GaussianActor, Networks, Sizes, lower_q
+from awac.networks import GaussianActor, Networks, lower_q
 from awac.objectives import (
     advantage_weight,
     clip_advantage,
@@ -35,27 +34,6 @@ class Config(Hyperparameters):
     """beta, of prior and policy."""
     advantage_clip: float | None = 2.0
     """Upper clip of the policy's advantage."""
-
-
-def networks(key: PRNGKeyArray, sizes: Sizes, config: Config) -> Networks:
-    """Actor, prior, critics, and targets that start as copies of the critics."""
-    actor_key, prior_key, critic_key = jax.random.split(key, 3)
-    critic = critics_of(critic_key, sizes, config)
-    return Networks(
-        actor=GaussianActor(actor_key, sizes, config.actor_hidden, config.std),
-        behavior=GaussianActor(prior_key, sizes, config.actor_hidden, config.std),
-        critic=critic,
-        target_critic=critic,
-    )
-
-
-def critic_loss(
-    critic: CriticEnsemble, networks: Networks, batch: Batch, config: Config, key: PRNGKeyArray
-) -> tuple[Scalar, Metrics]:
-    """Equations 4 and 5, with one policy sample at the next observation."""
-    next_actions = networks.actor(batch.next_observations).sample(key)
-    next_values = lower_q(networks.target_critic, batch.next_observations, next_actions)
-    return bellman_loss(critic, batch, next_values, config)
 
 
 def behavior_loss(
@@ -88,8 +66,8 @@ ABM_AS_RUN = Algorithm(
     name="abm_as_run",
     row=Row("ABM-MPO (as run)", "Q^pi", "D(Qbar||pi)", "Yes", "Learned prior", ours=True),
     config=Config,
-    networks=networks,
+    networks=gaussian_networks_with_prior,
     actor=actor_loss,
-    critic=critic_loss,
+    critic=evaluation_loss,
     behavior=behavior_loss,
 )

@@ -3,7 +3,8 @@
 # pyright: reportUnknownLambdaType=false, reportUnknownParameterType=false
 """Advantage weighted actor critic (Nair et al. 2020): Equations 4, 5, 13 and 26.
 
-theta <- argmax E_{s, a ~ beta}[log pi(a | s) exp(A(s, a) / lambda)], with A from a critic of the current policy.
+theta <- argmax E_{s, a ~ beta}[log pi(a | s) exp(A(s, a) / lambda)], with A from a critic of the current policy, which
+learns y = r + gamma min Q(s', a'), a' ~ pi(s'): Equations 4 and 5, `awac.critics.evaluation_loss`.
 """
 
 from dataclasses import dataclass
@@ -15,10 +16,10 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
-from awac.critics import bellman_loss, critics_of
+from awac.critics import evaluation_loss, gaussian_networks
 from awac.figure8 import Row
 from awac.hyperparameters import Count, CountFromZero, Hyperparameters, Positive
-from awac.networks import CriticEnsemble, GaussianActor, Networks, Sizes, lower_q
+from awac.networks import GaussianActor, Networks, lower_q
 from awac.objectives import (
     advantage_weight,
     bounded_temperature,
@@ -50,23 +51,6 @@ class Config(Hyperparameters):
     """K: policy samples for Z(s) of Equation 26; 0 leaves Z out, as the paper does (10 in its Table I)."""
     divergence_bound: Positive | None = None
     """epsilon of Equation 9 in nats: where given, lambda is solved on each batch, never below `temperature`."""
-
-
-def networks(key: PRNGKeyArray, sizes: Sizes, config: Config) -> Networks:
-    """Actor, critics, and targets that start as copies of the critics."""
-    actor_key, critic_key = jax.random.split(key)
-    actor = GaussianActor(actor_key, sizes, config.actor_hidden, config.std)
-    critic = critics_of(critic_key, sizes, config)
-    return Networks(actor=actor, critic=critic, target_critic=critic)
-
-
-def critic_loss(
-    critic: CriticEnsemble, networks: Networks, batch: Batch, config: Config, key: PRNGKeyArray
-) -> tuple[Scalar, Metrics]:
-    """Equations 4 and 5, with one policy sample at the next observation."""
-    next_actions = networks.actor(batch.next_observations).sample(key)
-    next_values = lower_q(networks.target_critic, batch.next_observations, next_actions)
-    return bellman_loss(critic, batch, next_values, config)
 
 
 def state_value(
@@ -111,7 +95,7 @@ AWAC = Algorithm(
     name="awac",
     row=Row("AWAC", "Q^pi", "D(Qbar||pi)", "No", "Implicit"),
     config=Config,
-    networks=networks,
+    networks=gaussian_networks,
     actor=actor_loss,
-    critic=critic_loss,
+    critic=evaluation_loss,
 )

@@ -19,9 +19,9 @@ from awac.distributions import Gaussian
 from awac.figure8 import Row
 from awac.hyperparameters import Hyperparameters, Positive, Share
 from awac.networks import GaussianActor, Networks, Sizes
-from awac.objectives import advantage_weight, effective_sample_size, td_loss, weighted_likelihood_loss
+from awac.objectives import advantage_weight, effective_sample_size, weighted_likelihood_loss
 from awac.projections import advantage_std, normalize_advantage, start_deviation
-from awac.returns import ValueFunction, in_chunks, lambda_returns, return_scale
+from awac.returns import ValueFunction, in_chunks, lambda_returns, return_scale, value_loss
 
 
 @dataclass(frozen=True)
@@ -58,16 +58,6 @@ def returns(networks: Networks, ordered: Batch, config: Config) -> Float[Array, 
     return lambda_returns(ordered.rewards, *ends, next_values, config.discount, config.trace_decay)
 
 
-def critic_loss(
-    critic: ValueFunction, networks: Networks, batch: Batch, config: Config, key: PRNGKeyArray
-) -> tuple[Scalar, Metrics]:
-    """Half the squared error of V in units of the return's scale (released code: `val_norm`)."""
-    del networks, config, key
-    values = critic(batch.observations)
-    loss = 0.5 * td_loss(values[None] / critic.scale, batch.returns / critic.scale)
-    return loss, {"value_mean": jnp.mean(values), "return_mean": jnp.mean(batch.returns)}
-
-
 def actor_loss(
     actor: GaussianActor, networks: Networks, batch: Batch, config: Config, key: PRNGKeyArray
 ) -> tuple[Scalar, Metrics]:
@@ -93,6 +83,6 @@ AWR = Algorithm(
     config=Config,
     networks=networks,
     actor=actor_loss,
-    critic=critic_loss,
+    critic=value_loss,
     returns=returns,
 )

@@ -16,19 +16,19 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
 from awac.figure8 import Row
-from awac.hyperparameters import Hyperparameters, NotNegative, Positive
+from awac.hyperparameters import Hyperparameters, Positive
 from awac.networks import GaussianActor, Networks, Sizes
-from awac.objectives import advantage_weight, effective_sample_size, td_loss, weighted_likelihood_loss
+from awac.objectives import advantage_weight, effective_sample_size, weighted_likelihood_loss
 from awac.projections import running_norm_loss
-from awac.returns import ValueFunction, return_scale, returns_to_go, where_needed
+from awac.returns import ValueFunction, return_scale, returns_to_go, value_loss, where_needed
 
 
 @dataclass(frozen=True)
 class Config(Hyperparameters):
     """Settings of MARWIL."""
 
-    advantage_scale: NotNegative = 1.0
-    """beta: 0 is behaviour cloning (RLlib: 1)."""
+    advantage_scale: Positive = 1.0
+    """beta: towards 0 it becomes behaviour cloning (RLlib: 1)."""
     weight_cap: Positive = 100.0
     """Largest weight: keeps float32 finite; not in the paper."""
     initial_square: Positive = 100.0
@@ -50,16 +50,6 @@ def returns(networks: Networks, ordered: Batch, config: Config) -> Float[Array, 
     """What followed each transition, to the end of its episode; behind a time-out, V."""
     next_values = where_needed(networks.critic, ordered.next_observations, ordered.truncated)
     return returns_to_go(ordered.rewards, ordered.terminated, ordered.truncated, next_values, config.discount)
-
-
-def critic_loss(
-    critic: ValueFunction, networks: Networks, batch: Batch, config: Config, key: PRNGKeyArray
-) -> tuple[Scalar, Metrics]:
-    """Half the squared error of V, in units of the return's scale."""
-    del networks, config, key
-    values = critic(batch.observations)
-    loss = 0.5 * td_loss(values[None] / critic.scale, batch.returns / critic.scale)
-    return loss, {"value_mean": jnp.mean(values), "return_mean": jnp.mean(batch.returns)}
 
 
 def actor_loss(
@@ -94,7 +84,7 @@ MARWIL = Algorithm(
     config=Config,
     networks=networks,
     actor=actor_loss,
-    critic=critic_loss,
+    critic=value_loss,
     dual=dual_loss,
     returns=returns,
 )

@@ -15,10 +15,10 @@ from jaxtyping import PRNGKeyArray, Scalar
 
 from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
-from awac.critics import bellman_loss, critics_of
+from awac.critics import evaluation_loss, gaussian_networks
 from awac.figure8 import Row
 from awac.hyperparameters import Hyperparameters, Positive
-from awac.networks import CriticEnsemble, GaussianActor, Networks, Sizes, lower_q
+from awac.networks import GaussianActor, Networks, lower_q
 from awac.objectives import (
     advantage_weight,
     clip_advantage,
@@ -39,23 +39,6 @@ class Config(Hyperparameters):
     """Whether Q at the mean action is taken off the score, as in the code; Equation 27 does not."""
     through_samples: bool = True
     """Whether the gradient goes through the sampled actions, as in the code; Equation 27 does not say so."""
-
-
-def networks(key: PRNGKeyArray, sizes: Sizes, config: Config) -> Networks:
-    """Actor, critics, and targets that start as copies of the critics."""
-    actor_key, critic_key = jax.random.split(key)
-    critic = critics_of(critic_key, sizes, config)
-    actor = GaussianActor(actor_key, sizes, config.actor_hidden, config.std)
-    return Networks(actor=actor, critic=critic, target_critic=critic)
-
-
-def critic_loss(
-    critic: CriticEnsemble, networks: Networks, batch: Batch, config: Config, key: PRNGKeyArray
-) -> tuple[Scalar, Metrics]:
-    """Equations 4 and 5, with one policy sample at the next observation."""
-    next_actions = networks.actor(batch.next_observations).sample(key)
-    next_values = lower_q(networks.target_critic, batch.next_observations, next_actions)
-    return bellman_loss(critic, batch, next_values, config)
 
 
 def actor_loss(
@@ -82,7 +65,7 @@ MPO_AS_RUN = Algorithm(
     name="mpo_as_run",
     row=Row("MPO (as run)", "Q^pi", "D(Qbar||pi)", "No", "None", ours=True),
     config=Config,
-    networks=networks,
+    networks=gaussian_networks,
     actor=actor_loss,
-    critic=critic_loss,
+    critic=evaluation_loss,
 )

@@ -12,25 +12,20 @@ from jaxtyping import PRNGKeyArray, Scalar
 
 from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
-from awac.critics import bellman_loss
 from awac.figure8 import Row
-from awac.networks import CriticEnsemble, Networks, TanhGaussianActor, lower_q
-from awac.soft import SoftHyperparameters, soft_networks, soft_policy_loss, soft_target, temperature_loss
+from awac.networks import Networks, TanhGaussianActor, lower_q
+from awac.soft import (
+    SoftHyperparameters,
+    soft_critic_loss,
+    soft_networks,
+    soft_policy_loss,
+    temperature_loss,
+)
 
 
 @dataclass(frozen=True)
 class Config(SoftHyperparameters):
     """Settings of SAC; sizes and rates are those of Haarnoja et al. 2018."""
-
-
-def critic_loss(
-    critic: CriticEnsemble, networks: Networks, batch: Batch, config: Config, key: PRNGKeyArray
-) -> tuple[Scalar, Metrics]:
-    """Equations 5 and 6 of Haarnoja et al. 2018, with the lesser of the target critics."""
-    next_actions, log_prob = networks.actor(batch.next_observations).sample_and_log_prob(key)
-    next_q = lower_q(networks.target_critic, batch.next_observations, next_actions)
-    next_values = soft_target(next_q, log_prob, networks.dual, config)
-    return bellman_loss(critic, batch, next_values, config)
 
 
 def actor_loss(
@@ -49,6 +44,6 @@ SAC = Algorithm(
     config=Config,
     networks=soft_networks,
     actor=actor_loss,
-    critic=critic_loss,
+    critic=soft_critic_loss,
     dual=temperature_loss,
 )

@@ -15,12 +15,11 @@ from jaxtyping import PRNGKeyArray, Scalar
 
 from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch, Provenance
-from awac.critics import bellman_loss
 from awac.figure8 import Row
 from awac.hyperparameters import NotNegative
-from awac.networks import CriticEnsemble, Networks, TanhGaussianActor, lower_q
+from awac.networks import Networks, TanhGaussianActor, lower_q
 from awac.objectives import soft_value
-from awac.soft import SoftHyperparameters, soft_networks, soft_target, temperature_loss
+from awac.soft import SoftHyperparameters, soft_critic_loss, soft_networks, temperature_loss
 
 
 @dataclass(frozen=True)
@@ -31,16 +30,6 @@ class Config(SoftHyperparameters):
     """Weight of the imitation beside the soft value; 1 as the AWAC authors ran it."""
     likelihood: Literal["log_likelihood", "squared_error"] = "log_likelihood"
     """Imitation by likelihood (hand tasks as run) or by the squared error of the mean action (an option of theirs)."""
-
-
-def critic_loss(
-    critic: CriticEnsemble, networks: Networks, batch: Batch, config: Config, key: PRNGKeyArray
-) -> tuple[Scalar, Metrics]:
-    """Equations 5 and 6 of Haarnoja et al. 2018, with the lesser of the target critics."""
-    next_actions, log_prob = networks.actor(batch.next_observations).sample_and_log_prob(key)
-    next_q = lower_q(networks.target_critic, batch.next_observations, next_actions)
-    next_values = soft_target(next_q, log_prob, networks.dual, config)
-    return bellman_loss(critic, batch, next_values, config)
 
 
 def actor_loss(
@@ -70,6 +59,6 @@ SAC_BC = Algorithm(
     config=Config,
     networks=soft_networks,
     actor=actor_loss,
-    critic=critic_loss,
+    critic=soft_critic_loss,
     dual=temperature_loss,
 )

@@ -18,9 +18,15 @@ from awac.batch import Batch
 from awac.critics import bellman_loss
 from awac.figure8 import Row
 from awac.hyperparameters import Count, CountFromZero, NotNegative, Positive
-from awac.networks import CriticEnsemble, Networks, TanhGaussianActor
+from awac.networks import CriticEnsemble, Networks
 from awac.pessimism import earned_returns, sampled_gap, subset_minimum
-from awac.soft import SoftHyperparameters, soft_networks, soft_policy_loss, soft_target, temperature_loss
+from awac.soft import (
+    SoftHyperparameters,
+    mean_policy_loss,
+    soft_networks,
+    soft_target,
+    temperature_loss,
+)
 
 
 @dataclass(frozen=True)
@@ -63,22 +69,12 @@ def critic_loss(
     return loss + config.conservative_weight * jnp.sum(gap), {**metrics, "conservative_gap": jnp.mean(gap)}
 
 
-def actor_loss(
-    actor: TanhGaussianActor, networks: Networks, batch: Batch, config: Config, key: PRNGKeyArray
-) -> tuple[Scalar, Metrics]:
-    """E[alpha log pi(a | s) - Q(s, a)]: as in soft actor-critic, with the mean of all members."""
-    del config
-    actions, log_prob = actor(batch.observations).sample_and_log_prob(key)
-    q = jnp.mean(networks.critic(batch.observations, actions), axis=0)
-    return soft_policy_loss(q, log_prob, networks.dual)
-
-
 WSRL = Algorithm(
     name="wsrl",
     row=Row("WSRL", "Q^pi", "D(pi||Qbar)", "No", "Conservative Q, offline", ours=True),
     config=Config,
     networks=soft_networks,
-    actor=actor_loss,
+    actor=mean_policy_loss,
     critic=critic_loss,
     dual=temperature_loss,
     returns=earned_returns,
