@@ -14,13 +14,12 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
-from awac.critics import critics_of
 from awac.dual_objectives import critic_objective, orthogonality_penalty, policy_objective
 from awac.figure8 import Row
 from awac.hyperparameters import NotNegative, Positive, Share
-from awac.networks import CriticEnsemble, Networks, Sizes, TanhGaussianActor, lower_q
+from awac.networks import CriticEnsemble, Networks, TanhGaussianActor, lower_q
 from awac.objectives import entropy_dual_loss, soft_value, td_target
-from awac.soft import SoftHyperparameters
+from awac.soft import SoftHyperparameters, soft_networks
 
 
 @dataclass(frozen=True)
@@ -38,18 +37,6 @@ class Config(SoftHyperparameters):
     """Share of the learning critic in the value of the next observation; the rest is the target critic's."""
     orthogonality: NotNegative = 1e-4
     """Weight of the orthogonal penalty on the policy's layers; authors' code."""
-
-
-def networks(key: PRNGKeyArray, sizes: Sizes, config: Config) -> Networks:
-    """Actor, dual functions nu with targets, and the log-temperature."""
-    actor_key, critic_key = jax.random.split(key)
-    critic = critics_of(critic_key, sizes, config)
-    return Networks(
-        actor=TanhGaussianActor(actor_key, sizes, config.actor_hidden),
-        critic=critic,
-        target_critic=critic,
-        dual=jnp.log(jnp.float32(config.initial_temperature)),
-    )
 
 
 def residuals(
@@ -111,7 +98,7 @@ ALGAE_DICE = Algorithm(
     name="algae_dice",
     row=Row("AlgaeDICE", "Q^pi", "J(pi) - D(d^pi||d^beta)", "No", "f-divergence", ours=True),
     config=Config,
-    networks=networks,
+    networks=soft_networks,
     actor=actor_loss,
     critic=critic_loss,
     dual=dual_loss,
