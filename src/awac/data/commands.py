@@ -20,6 +20,7 @@ from awac.data.options import (
     ImportCommandOptions,
     InfoOptions,
     MakeOptions,
+    Table3Options,
 )
 from awac.data.repair import Repair, task_reward
 from awac.data.report import Problem, Report
@@ -170,6 +171,16 @@ def card(options: CardOptions) -> None:
     print(f"written to {draw(options.source, load([options.source], download=options.download), options.output)}")
 
 
+def table3(options: Table3Options) -> None:
+    """Table III of the paper: how good demonstrations are, and clones of them, task by task."""
+    from rich.console import Console
+
+    from awac.data import table3
+
+    protocol = table3.Protocol(options.updates, options.episodes, options.seed, options.demonstrations, options.experts)
+    Console().print(table3.made_rows(options.tasks, protocol, options.output))
+
+
 COMMANDS: Mapping[str, Callable[[Any], int | None]] = {
     "check": check,
     "info": info,
@@ -179,6 +190,7 @@ COMMANDS: Mapping[str, Callable[[Any], int | None]] = {
     "make": make,
     "add-expert": add_expert,
     "card": card,
+    "table3": table3,
 }
 
 

@@ -192,3 +192,24 @@ class CardOptions:
     """The picture: .png, .pdf or .svg."""
     download: bool = False
     """Fetch a Minari id that is not on this machine."""
+
+
+@dataclass(frozen=True)
+class Table3Options:
+    """Options of `awac data table3`."""
+
+    tasks: tuple[str, ...] = ()
+    """halfcheetah, walker2d, ant, pen, door, relocate, drawer, valve, hand; all whose demonstrations are here if left
+    out."""
+    demonstrations: dict[str, str] = field(default_factory=dict[str, str])
+    """Your own, by task: `door data/door relocate data/relocate`."""
+    updates: int = 10_000
+    """Gradient steps of each clone."""
+    episodes: int = 100
+    """That each clone is judged by."""
+    seed: int = 0
+    """Of demonstrations, clones and roll-outs."""
+    experts: Path = EXPERTS
+    """Where the policies of the locomotion tasks are."""
+    output: Path | None = None
+    """A JSON file for the rows, written after each; a row that it has already is not made again."""
