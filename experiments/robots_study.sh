@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Drawer, valve and hand: the study in docs/reproduce.md. Demonstrations of the scripted experts (10, 10, 19), roll-outs of
+# their clone (500, 200, 50), 25 000 offline updates, 30 000 environment steps. What was interrupted goes on.
+#
+#   experiments/robots_study.sh FOLDER [SEED ...]                               everything; networks of the presets
+#   TASKS=drawer VARIANTS="plus sacfd" SMALL=1 experiments/robots_study.sh FOLDER 0    two layers of 256, batches of 256
+set -euo pipefail
+folder=$1
+shift
+seeds=${*:-0 1}
+mkdir -p "$folder"
+
+declare -A env=([drawer]=awac/SawyerDrawer-v0 [valve]=awac/ClawValve-v0 [hand]=awac/HandReposition-v0)
+declare -A shown=([drawer]=10 [valve]=10 [hand]=19) rolled=([drawer]=500 [valve]=200 [hand]=50)
+declare -A options=(
+  [bc]="--algorithm bc --online-steps 0"
+  [sacfd]="--algorithm sac --random-steps 0"
+  [paper]="--preset paper"
+  [plus]="--preset plus"
+)
+small="--actor-hidden 256 256 --critic-hidden 256 256 --batch-size 256"
+budget="--offline-steps 25000 --online-steps 30000 --evaluation-interval 5000 --evaluation-episodes 50"
+
+for task in ${TASKS:-drawer valve hand}; do
+  data=$folder/$task-data
+  [ -d "$data/demonstrations" ] || awac data collect --env "${env[$task]}" --policy expert --noise 0.1 \
+    --episodes "${shown[$task]}" --to "$data/demonstrations"
+  [ -d "$data/clone" ] || awac data clone "$data/demonstrations" --env "${env[$task]}" \
+    --episodes "${rolled[$task]}" --steps "${CLONE_STEPS:-10000}" --to "$data/clone"
+  for seed in $seeds; do
+    for variant in ${VARIANTS:-bc sacfd paper plus}; do
+      run=$folder/$task-$variant-$seed
+      if [ -f "$run/summary.json" ]; then
+        continue
+      elif [ -f "$run/config.json" ]; then
+        awac resume "$run"
+      else
+        sizes=${SMALL:+$small}
+        [ "$variant" = bc ] && sizes=
+        # shellcheck disable=SC2086 # options are words; the later of two wins
+        awac train --env "${env[$task]}" --data "$data/demonstrations" "$data/clone" $budget $sizes --seed "$seed" \
+          --folder "$run" ${options[$variant]}
+      fi
+    done
+  done
+done
