@@ -64,6 +64,10 @@ class State(eqx.Module):
     online: Bool[Array, ""]  # whether the policy has begun to act
     halted: Bool[Array, ""]  # a loss or a gradient was not finite: this and all later updates are not applied
 
+    def dated(self) -> Networks:
+        """The networks with the clock beside them, as losses and returns read them."""
+        return replace(self.networks, clock=Clock(self.step, self.online))
+
 
 def optimizer(config: Hyperparameters, part: str) -> optax.GradientTransformation:
     """Adam for one part. Weight decay is coupled (added to the gradient before Adam), as the authors' code has it."""
@@ -146,8 +150,7 @@ def step_parts(
     losses: Mapping[str, Loss], state: State, batch: Batch, config: Hyperparameters, keys: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any], Metrics, Bool[Array, ""]]:
     """One optimiser step on each loss: what learned, its optimisers, the metrics, and whether all was finite."""
-    seen = replace(state.networks, clock=Clock(state.step, state.online))
-    found, metrics = gradients(losses, seen, batch, config, keys)
+    found, metrics = gradients(losses, state.dated(), batch, config, keys)
     parts, optimizers = {}, {}
     for part, gradient in found.items():
         parameters = eqx.filter(getattr(state.networks, part), eqx.is_inexact_array)

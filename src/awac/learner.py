@@ -83,8 +83,8 @@ def prepare(
     """What is computed once for all batches of a call: returns, next actions, beginnings and ends of episodes."""
     check_sampling(algorithm, sampling)
     if algorithm.returns is not None:
-        returns = algorithm.returns
-        buffer = with_returns(buffer, lambda ordered: returns(state.networks, ordered, config))
+        returns, networks = algorithm.returns, state.dated()
+        buffer = with_returns(buffer, lambda ordered: returns(networks, ordered, config))
     if algorithm.next_actions:
         buffer = with_next_actions(buffer)
     starts = beginnings(buffer) if algorithm.initial_observations else None

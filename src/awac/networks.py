@@ -204,7 +204,7 @@ class Networks(eqx.Module):
     target_critic: Any = None
     target_actor: Any = None
     averaged_actor: Any = None
-    clock: Clock | None = None  # there while losses are computed
+    clock: Clock | None = None  # there while losses and returns are computed
 
     @property
     def acting(self) -> Any:

@@ -6,6 +6,9 @@
 Vectors over the batch are `(batch,)`, ensembles have a leading axis, and samples stand between the two.
 """
 
+from operator import itemgetter
+
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
@@ -118,10 +121,15 @@ def gap_dual_loss(log_multiplier: Float[Array, ""], gaps: Float[Array, " ensembl
     return -jnp.exp(log_multiplier) * jnp.mean(jax.lax.stop_gradient(gaps) - threshold)
 
 
-def subset_minimum(values: Float[Array, "ensemble *batch"], key: PRNGKeyArray, size: int) -> Float[Array, "*batch"]:
-    """The least of `size` members drawn without replacement, the same for the whole batch (Chen et al. 2021, REDQ)."""
-    ranks = jnp.argsort(jax.random.normal(key, values.shape[:1]))
-    return jnp.min(values[ranks[:size]], axis=0)
+def random_members(critic: CriticEnsemble, key: PRNGKeyArray, size: int) -> CriticEnsemble:
+    """`size` members drawn without replacement, for the whole batch the same (Chen et al. 2021, REDQ).
+
+    Their weights are gathered, so that only they are evaluated.
+    """
+    ranks = jnp.argsort(jax.random.normal(key, (len(critic.members),)))[:size]
+    gathered = jax.tree.map(lambda *leaves: jnp.stack(leaves)[ranks], *critic.members)
+    drawn = tuple(jax.tree.map(itemgetter(place), gathered) for place in range(len(ranks)))
+    return eqx.tree_at(lambda tree: tree.members, critic, drawn)
 
 
 def squared_distance(

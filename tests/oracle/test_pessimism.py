@@ -8,13 +8,13 @@ from scipy.optimize import brentq
 
 from awac.algorithms import ALGORITHMS
 from awac.distributions import TanhGaussian
-from awac.networks import Sizes, lower_q
+from awac.networks import CriticEnsemble, Sizes, lower_q
 from awac.pessimism import (
     earned_returns,
     expectile_loss,
     policy_proposals,
+    random_members,
     soft_maximum,
-    subset_minimum,
     uniform_proposals,
 )
 from awac.returns import where_needed
@@ -55,11 +55,17 @@ def test_the_soft_maximum_is_an_integral_whatever_the_proposals(source, temperat
 
 def test_every_member_is_drawn_as_often_as_the_others():
     """The least of two of four: member i is it if the other is above, C(3 - i, 1) of 6 pairs."""
-    values = jnp.broadcast_to(jnp.arange(4.0)[:, None], (4, 3))
-    keys = jax.random.split(jax.random.PRNGKey(0), 6000)
-    found = np.asarray(jax.vmap(lambda key: subset_minimum(values, key, 2))(keys))
-    np.testing.assert_array_equal(found, np.broadcast_to(found[:, :1], found.shape))
-    np.testing.assert_allclose(np.bincount(found[:, 0].astype(int)) / 6000, np.array([3, 2, 1]) / 6, atol=0.03)
+    critic = CriticEnsemble(jax.random.PRNGKey(1), Sizes(2, 1), (3,), count=4, norm=False, upper_bound=None)
+    observations, actions = jnp.ones((1, 2)), jnp.ones((1, 1))
+    order = np.sort(critic(observations, actions)[:, 0])
+
+    def least(key):
+        return lower_q(random_members(critic, key, 2), observations, actions)[0]
+
+    found = np.asarray(jax.vmap(least)(jax.random.split(jax.random.PRNGKey(0), 6000)))
+    nearest = np.abs(found[:, None] - order).argmin(axis=1)
+    np.testing.assert_allclose(found, order[nearest], atol=1e-6)
+    np.testing.assert_allclose(np.bincount(nearest) / 6000, np.array([3, 2, 1]) / 6, atol=0.03)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 1.0])

@@ -17,8 +17,8 @@ from awac.batch import Batch
 from awac.critics import bellman_loss
 from awac.figure8 import Row
 from awac.hyperparameters import Count, CountFromZero
-from awac.networks import CriticEnsemble, Networks
-from awac.pessimism import subset_minimum
+from awac.networks import CriticEnsemble, Networks, lower_q
+from awac.pessimism import random_members
 from awac.soft import (
     SoftHyperparameters,
     mean_policy_loss,
@@ -46,8 +46,8 @@ def critic_loss(
     """Algorithm 1, the critics: every member learns one target, the least of a random few of the slow members."""
     action_key, subset_key = jax.random.split(key)
     next_actions, log_prob = networks.actor(batch.next_observations).sample_and_log_prob(action_key)
-    all_next = networks.target_critic(batch.next_observations, next_actions)
-    next_q = subset_minimum(all_next, subset_key, config.target_critics)
+    drawn = random_members(networks.target_critic, subset_key, config.target_critics)
+    next_q = lower_q(drawn, batch.next_observations, next_actions)
     next_values = soft_target(next_q, log_prob, networks.dual, config)
     return bellman_loss(critic, batch, next_values, config)
 

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import PRNGKeyArray, Scalar
+from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
 from awac.critics import bellman_loss
 from awac.figure8 import Row
 from awac.hyperparameters import Count, CountFromZero, NotNegative, Positive
-from awac.networks import CriticEnsemble, Networks
-from awac.pessimism import earned_returns, sampled_gap, subset_minimum
+from awac.networks import CriticEnsemble, Networks, lower_q
+from awac.pessimism import earned_returns, random_members, sampled_gap
 from awac.soft import (
     SoftHyperparameters,
     mean_policy_loss,
@@ -55,18 +55,29 @@ def critic_loss(
     """The Bellman error, and until the policy acts the calibrated gap."""
     action_key, subset_key, proposal_key = jax.random.split(key, 3)
     next_actions, log_prob = networks.actor(batch.next_observations).sample_and_log_prob(action_key)
-    all_next = networks.target_critic(batch.next_observations, next_actions)
-    next_q = subset_minimum(all_next, subset_key, config.target_critics)
+    drawn = random_members(networks.target_critic, subset_key, config.target_critics)
+    next_q = lower_q(drawn, batch.next_observations, next_actions)
     next_values = soft_target(next_q, log_prob, networks.dual, config)
     loss, metrics = bellman_loss(critic, batch, next_values, config)
     assert networks.clock is not None
     settings = config.proposals, config.conservative_temperature
-    gap = jax.lax.cond(
-        networks.clock.online,
-        lambda: jnp.zeros(config.critics, loss.dtype),
-        lambda: sampled_gap(critic, networks.actor, batch, proposal_key, *settings, batch.returns),
-    )
+
+    @jax.checkpoint  # else online updates, too, fill what its gradient would read: most of their time
+    def offline_gap(critic: CriticEnsemble) -> Float[Array, " ensemble"]:
+        return sampled_gap(critic, networks.actor, batch, proposal_key, *settings, batch.returns)
+
+    gap = jax.lax.cond(networks.clock.online, lambda _: jnp.zeros(config.critics, loss.dtype), offline_gap, critic)
     return loss + config.conservative_weight * jnp.sum(gap), {**metrics, "conservative_gap": jnp.mean(gap)}
+
+
+def offline_returns(networks: Networks, ordered: Batch, config: Config) -> Float[Array, " n"]:
+    """What calibrates the gap, while there is one."""
+    assert networks.clock is not None
+    return jax.lax.cond(
+        networks.clock.online,
+        lambda: jnp.zeros_like(ordered.rewards),
+        lambda: earned_returns(networks, ordered, config),
+    )
 
 
 WSRL = Algorithm(
@@ -77,5 +88,5 @@ WSRL = Algorithm(
     actor=mean_policy_loss,
     critic=critic_loss,
     dual=temperature_loss,
-    returns=earned_returns,
+    returns=offline_returns,
 )
