@@ -111,6 +111,17 @@ def test_a_grasp_goes_on_exactly_in_a_fresh_environment():
         assert fresh.step(action)[0].tobytes() == observation.tobytes()
 
 
+@pytest.mark.parametrize("velocity", [(3.0, 0.0), (-3.0, 0.0), (0.0, 3.0), (0.0, -3.0), (2.0, 2.0)])
+def test_an_object_that_is_hit_stays_where_the_hand_gets_to_it(velocity):
+    env = HandReposition()
+    env.reset(seed=0)
+    start = int(env.model.joint("object").dofadr[0])
+    env.data.qvel[start : start + 2] = velocity
+    places = np.stack([env.step(still())[0][19:22] for _ in range(30)])
+    off = np.abs(places[:, :2] - [0, 0.6]) - [0.25, 0.15]  # from the walls, which its round side touches
+    assert -0.01 < off.max() < 0.02
+
+
 def test_where_episodes_begin():
     env = make(ENV)
     starts = np.stack([env.reset(seed=seed)[0] for seed in range(40)])

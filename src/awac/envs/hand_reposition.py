@@ -17,6 +17,7 @@ Action, 19 numbers in [-1, 1]:
     16-18  how far the grasp point should move, 2 cm at 1
 """
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -58,6 +59,7 @@ SERVO_DAMPING = 0.03  # N m s / rad
 TORQUE = 0.7  # N m, the most that a servo gives
 FRICTION = 0.6  # sliding, of the object
 SURFACE = 8  # `contype` of the table top
+RIM = 16  # of what keeps the object on it
 TOUCHES = sawyer.OBJECTS | SURFACE  # of hand and object
 DARK, LIGHT = (0.16, 0.17, 0.19, 1), (0.93, 0.93, 0.9, 1)
 ORANGE, GREEN = (0.9, 0.55, 0.1, 1), (0.1, 0.7, 0.3, 1)
@@ -175,11 +177,29 @@ def build_spec() -> Any:
     # An invisible plane stands in for the table's box: contacts with a plane are exact, and equal in all versions.
     top = {"type": mujoco.mjtGeom.mjGEOM_PLANE, "size": [0.5, 0.5, 0.1], "rgba": (0, 0, 0, 0)}
     spec.worldbody.add_geom(contype=SURFACE, conaffinity=SURFACE, friction=[FRICTION, 0.01, 0.0005], **top)
+    add_rim(spec)
     cylinder = {"type": mujoco.mjtGeom.mjGEOM_CYLINDER, "size": [RADIUS, HALF_HEIGHT, 0], "mass": 0.2}
-    thing.add_geom(rgba=ORANGE, contype=TOUCHES, conaffinity=TOUCHES, **cylinder, **skin)
+    thing.add_geom(rgba=ORANGE, contype=TOUCHES | RIM, conaffinity=TOUCHES | RIM, **cylinder, **skin)
     disc = {"type": mujoco.mjtGeom.mjGEOM_CYLINDER, "size": [1.2 * RADIUS, 0.001, 0.001]}
     spec.worldbody.add_site(name="target", pos=[*CENTRE[:2], 0.002], rgba=GREEN, **disc)
     return spec
+
+
+def add_rim(spec: Any) -> None:
+    """Walls that the object alone touches, drawn low: a cylinder that fell over would roll away for metres.
+
+    They stand where the hand still gets to an object at them.
+    """
+    low, high = WORKSPACE[0][:2] - RADIUS, WORKSPACE[1][:2] + RADIUS
+    middle, half = 0.5 * (low + high), 0.5 * (high - low)
+    for axis, side in itertools.product((0, 1), (-1, 1)):
+        place, size = [*middle, 0.0], [*half, 0.006]
+        place[axis] += side * half[axis]
+        roll, pitch = (0.5 * np.pi * side, 0.0) if axis else (0.0, -0.5 * np.pi * side)  # the normal, up, turns inwards
+        wall = {"type": mujoco.mjtGeom.mjGEOM_PLANE, "size": [0.5, 0.5, 0.1], "rgba": (0, 0, 0, 0)}
+        spec.worldbody.add_geom(pos=place, quat=quaternion((roll, pitch, 0.0)), contype=RIM, conaffinity=RIM, **wall)
+        size[axis] = 0.003
+        spec.worldbody.add_site(type=mujoco.mjtGeom.mjGEOM_BOX, pos=place, size=size, rgba=DARK)
 
 
 def build_hand() -> Any:
