@@ -61,7 +61,7 @@ def read(run: Path) -> dict[int, float]:
 
 def curves(folder: Path) -> Iterator[Curve]:
     """All finished methods of a task, in the order of their names."""
-    finished = sorted(path.parent for path in folder.glob("*/summary.json"))
+    finished = sorted(path.parent for path in folder.glob("*/summary.json") if json.loads(path.read_text())["finished"])
     for method in sorted({run.name.rsplit("-", 1)[0] for run in finished}):
         runs = [read(run) for run in finished if run.name.rsplit("-", 1)[0] == method]
         steps = sorted(set.intersection(*(set(run) for run in runs)))
@@ -88,19 +88,20 @@ def table(folder: Path) -> None:
 
 
 def figure(folder: Path, output: Path) -> None:
-    """One small panel per method, both tasks side by side, AWAC in grey behind each."""
-    found = {task: {curve.method: curve for curve in curves(folder / task)} for task in TASKS}
+    """One small panel per method, its tasks side by side, AWAC in grey behind each."""
+    everything = {task: {curve.method: curve for curve in curves(folder / task)} for task in TASKS}
+    found = {task: methods for task, methods in everything.items() if methods}
     methods = sorted(set().union(*found.values()))
-    columns = 3
+    columns = 6 // len(found)
     rows = math.ceil(len(methods) / columns)
     drawing = Figure(figsize=(12, 1.7 * rows), dpi=110, layout="constrained")
-    panels = drawing.subplots(rows, 2 * columns, squeeze=False, sharex=True)
-    for panel in panels.ravel()[2 * len(methods) :]:
+    panels = drawing.subplots(rows, len(found) * columns, squeeze=False, sharex=True)
+    for panel in panels.ravel()[len(found) * len(methods) :]:
         panel.set_visible(False)
     for number, method in enumerate(methods):
         row, column = divmod(number, columns)
-        for offset, task in enumerate(TASKS):
-            panel = panels[row, 2 * column + offset]
+        for offset, task in enumerate(found):
+            panel = panels[row, len(found) * column + offset]
             draw(panel, found[task].get(REFERENCE), "#bbbbbb")
             draw(panel, found[task].get(method), "#0072B2")
             limits(panel, found[task])

@@ -41,7 +41,7 @@ for task in ${TASKS:-pointmass cheetah}; do
   for seed in $seeds; do
     for method in $methods; do
       run=$folder/$task/$method-$seed
-      if [ -f "$run/summary.json" ]; then
+      if grep -qs '"finished": true' "$run/summary.json"; then
         continue
       elif [ -f "$run/config.json" ]; then
         awac resume "$run"

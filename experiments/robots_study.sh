@@ -30,7 +30,7 @@ for task in ${TASKS:-drawer valve hand}; do
   for seed in $seeds; do
     for variant in ${VARIANTS:-bc sacfd paper plus}; do
       run=$folder/$task-$variant-$seed
-      if [ -f "$run/summary.json" ]; then
+      if grep -qs '"finished": true' "$run/summary.json"; then
         continue
       elif [ -f "$run/config.json" ]; then
         awac resume "$run"
