@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from awac.collect import Act, Env
 from awac.data.dataset import Episode
+from awac.envs import GoalLayout
 from awac.envs.scores import scores
 from awac.rollout import play
 
@@ -27,6 +28,8 @@ class Evaluation:
         success_dapg: bool (E,), success at more than 20 (pen) or 25 steps (Rajeswaran et al. 2018); None unless the
             environment has `dapg_success_steps`.
         solved_fraction: float64 (E,), the share of steps with success.
+        final_distance: float64 (E,), of achieved and desired goal at the end, in the environment's units; None unless
+            the task says where its goals stand (`awac.envs.goal_layout`).
         env_id: of the environment.
     """
 
@@ -36,18 +39,20 @@ class Evaluation:
     success_final: Array | None
     success_dapg: Array | None
     solved_fraction: Array | None
+    final_distance: Array | None
     env_id: str
 
     def metrics(self) -> dict[str, float]:
         """Means under the tags of Stable-Baselines3; what does not apply is left out."""
         metrics = {"eval/mean_reward": float(self.returns.mean()), "eval/mean_ep_length": float(self.lengths.mean())}
-        rates = {
+        optional = {
             "eval/success_rate": self.success_final,
             "eval/success_any": self.success_any,
             "eval/success_dapg": self.success_dapg,
             "eval/solved_fraction": self.solved_fraction,
+            "eval/final_distance": self.final_distance,
         }
-        metrics |= {tag: float(values.mean()) for tag, values in rates.items() if values is not None}
+        metrics |= {tag: float(values.mean()) for tag, values in optional.items() if values is not None}
         found = scores(self.env_id, metrics["eval/mean_reward"])
         return metrics | {f"eval/{name}": score for name, score in found.items()}
 
@@ -109,7 +114,7 @@ def summarize(episodes: list[Episode], env: Env) -> Evaluation:
 
     Args:
         episodes: from `play`.
-        env: the environment they were played in, for its id and its `dapg_success_steps`.
+        env: the environment they were played in, for its id, its `dapg_success_steps` and its `goal_layout`.
     """
     lengths = np.array([len(episode) for episode in episodes])
     counts: Array | None = None
@@ -126,5 +131,15 @@ def summarize(episodes: list[Episode], env: Env) -> Evaluation:
         success_final=final,
         success_dapg=None if counts is None or needed is None else counts > needed,
         solved_fraction=None if counts is None else counts / lengths,
+        final_distance=_final_distances(episodes, env),
         env_id=env.spec.id if env.spec is not None else type(env.unwrapped).__name__,
     )
+
+
+def _final_distances(episodes: list[Episode], env: Env) -> Array | None:
+    layout: Callable[..., GoalLayout] | None = getattr(env.unwrapped, "goal_layout", None)
+    if layout is None:
+        return None
+    goals = layout(**(env.spec.kwargs if env.spec is not None else {}))
+    last = np.array([episode.observations[-1] for episode in episodes], np.float64)
+    return np.linalg.norm(last[:, goals.achieved] - last[:, goals.desired], axis=1)

@@ -29,7 +29,18 @@ def test_the_optimal_policy_earns_its_value():
         "eval/success_rate": 1.0,
         "eval/success_any": 1.0,
         "eval/solved_fraction": pytest.approx(found.solved_fraction.mean()),
+        "eval/final_distance": pytest.approx(0.0, abs=1e-6),
     }
+
+
+def test_the_distance_at_the_end_is_that_of_the_goal():
+    env = pointmass()
+    start, _ = env.reset(seed=5)
+    found = evaluate(pointmass, lambda observations: np.zeros((len(observations), 2), np.float32), 1, seed=5)
+    np.testing.assert_allclose(found.final_distance, [np.linalg.norm(start[:2] - start[2:])], rtol=1e-6)
+    with Evaluator(lambda: make("awac/SawyerPush-v0", max_episode_steps=3, success_distance=0.1), 2, 0) as evaluator:
+        pushed = evaluator.evaluate(lambda observations: np.zeros((len(observations), 2), np.float32))
+    np.testing.assert_allclose(pushed.final_distance, -pushed.returns / 3, rtol=1e-4)  # nothing moves; paid by distance
 
 
 def test_results_do_not_depend_on_how_many_run_at_once():

@@ -30,6 +30,7 @@ ROWS = {
     "eval/success_any": "success at any step",
     "eval/success_dapg": "success by the rule of DAPG",
     "eval/solved_fraction": "share of steps solved",
+    "eval/final_distance": "distance at the end",
     "eval/mean_reward": "return",
     **{f"eval/{name}": text for name, text in NAMES.items()},
     "eval/mean_ep_length": "length",
@@ -112,7 +113,12 @@ def actor(options: EvaluateOptions) -> Act:
 
 def rows(found: Evaluation) -> list[dict[str, object]]:
     """The table: mean of each figure, and for what is not a rate its spread over the episodes."""
-    spreads = {"eval/mean_reward": found.returns.std(), "eval/mean_ep_length": found.lengths.std()}
+    values = {
+        "eval/mean_reward": found.returns,
+        "eval/mean_ep_length": found.lengths,
+        "eval/final_distance": found.final_distance,
+    }
+    spreads = {tag: each.std() for tag, each in values.items() if each is not None}
     metrics = found.metrics()
     return [
         {"figure": label, "mean": metrics[tag], "std": f"{spreads[tag]:.4g}" if tag in spreads else ""}
