@@ -1,7 +1,8 @@
 """The one loop: offline steps, then online steps, with no change at the switch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from awac.progress import last_evaluation
 from awac.run import RunFolder
 from awac.session import Session
 from awac.signals import StopRequest
+from awac.task_presets import TASK_PRESETS, make_missing, task_experiment
 
 
 @dataclass(frozen=True)
@@ -121,30 +123,48 @@ class _Choice:
     """The options that decide the defaults of all others."""
 
     algorithm: str = "awac"
-    preset: str = "paper"
+    preset: str | None = None
     env: str = "awac/PenBinary-v0"
+    task_preset: str | None = None
 
 
 def parse(arguments: Sequence[str]) -> Experiment[Any]:
-    """The experiment of a command line: algorithm, preset and environment choose the defaults of all other options."""
-    choice = tyro.cli(_Choice, args=_known(arguments), add_help=False)
-    start = defaults(choice.algorithm, choice.preset, choice.env)
-    return _complete(start, arguments, "awac train")
+    """The experiment of a command line: algorithm, preset and environment choose the defaults of all other options.
+
+    So does a task preset, which stands for an environment, data and a preset.
+    """
+    choice = _choice(arguments)
+    if choice.task_preset is None:
+        start = defaults(choice.algorithm, choice.preset or "paper", choice.env)
+    else:
+        start = task_experiment(choice.task_preset, choice.algorithm, choice.preset)
+    return _complete(start, _split(arguments, ("--task-preset",))[1], "awac train")
 
 
-def _known(arguments: Sequence[str]) -> list[str]:
-    # only `--algorithm NAME`, `--preset NAME` and `--env NAME`, in both spellings: the rest is not for the first look
-    known: list[str] = []
-    for index, word in enumerate(arguments):
-        if word.split("=")[0] in ("--algorithm", "--preset", "--env"):
-            known += [word] if "=" in word else list(arguments[index : index + 2])
-    return known
+def _choice(arguments: Sequence[str]) -> _Choice:
+    names = [f"--{entry.name.replace('_', '-')}" for entry in fields(_Choice)]
+    return tyro.cli(_Choice, args=_split(arguments, names)[0], add_help=False)
+
+
+def _split(arguments: Sequence[str], names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The words of `--name VALUE` and `--name=VALUE` of these names, and all other words."""
+    named: list[str] = []
+    others: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if word.split("=")[0].replace("_", "-") in names:
+            named += [word] if "=" in word else [word, *islice(words, 1)]
+        else:
+            others.append(word)
+    return named, others
 
 
 def command(arguments: Sequence[str]) -> int:
     """Train a policy: offline on prior data, then online."""
-    result = train(parse(arguments))
-    return result.exit_code
+    experiment = parse(arguments)
+    if _choice(arguments).task_preset is not None:
+        make_missing(experiment.data)
+    return train(experiment).exit_code
 
 
 def resume_command(arguments: Sequence[str]) -> int:
@@ -159,6 +179,8 @@ def resume_command(arguments: Sequence[str]) -> int:
 def _complete(start: Experiment[Any], arguments: Sequence[str], program: str) -> Experiment[Any]:
     kind: Any = Experiment[type(start.hyperparameters)]
     text = f"Methods: {', '.join(sorted(ALGORITHMS))}. Presets: {', '.join(sorted({name for _, name in PRESETS}))}."
+    if program == "awac train":
+        text += f" --task-preset NAME stands for task, data and preset, and makes the data: {', '.join(TASK_PRESETS)}."
     return tyro.cli(
         tyro.conf.OmitArgPrefixes[kind], default=start, args=list(arguments), prog=program, description=text
     )

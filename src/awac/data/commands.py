@@ -126,7 +126,7 @@ def clone(options: CloneOptions) -> None:
 
 
 def make(options: MakeOptions) -> None:
-    """Make a dataset by its name, such as halfcheetah-medium-v0, from the policies that come with awac."""
+    """Make a dataset by its name, such as halfcheetah-medium-v0 or drawer-clone-v0, from what comes with awac."""
     from awac.data import recipes
     from awac.display import progress_bar
 
@@ -137,7 +137,7 @@ def make(options: MakeOptions) -> None:
     training = folder.absolute().parent / f".{folder.name}.training"
     with progress_bar(recipe.name, recipe.total) as progress:
         dataset = recipes.make(recipe, training, progress)
-    _finish(dataset, folder, dataset.metadata["description"], options.overwrite)
+    _finish(dataset, folder, dataset.metadata.get("description", f"{kind} data of {recipe.env_id}"), options.overwrite)
     shutil.rmtree(training, ignore_errors=True)
     for name, score in scores(recipe.env_id, dataset.statistics()["return"]["mean"]).items():
         print(f"{NAMES[name]} of its mean return: {score:.1f}")

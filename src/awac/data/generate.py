@@ -61,7 +61,9 @@ def spaces_of(env_id: str, options: Mapping[str, Any]) -> Spaces:
         env.close()
 
 
-def actor(name: str, spaces: Spaces, seed: int, deterministic: bool, theta: float, sigma: float) -> Act:
+def actor(
+    name: str, spaces: Spaces, seed: int, deterministic: bool = False, theta: float = 0.15, sigma: float = 0.3
+) -> Act:
     """The policy that a name stands for.
 
     Args:

@@ -147,7 +147,7 @@ class MakeOptions:
 
     name: Positional[str]
     """TASK-KIND-v0: halfcheetah, walker2d, ant or hopper; demonstrations, clone, random, medium, expert, medium-expert
-    or medium-replay."""
+    or medium-replay. Or drawer, valve or hand; demonstrations or clone; or pen-clone-v0, push-random-v0."""
     to: str | None = None
     """The folder to write, or minari:NAMESPACE/NAME-v0; found as awac/TASK/KIND-v0 if left out."""
     seed: int = 0

@@ -98,7 +98,7 @@ def play_unit(work: Work, number: int) -> list[Episode]:
     options = tuple(sorted(work.options.items()))
     envs = _environments(work.env_id, options)
     spaces = Spaces(size_of(envs[0].observation_space), *action_bounds(envs[0]))
-    act = actor(work.policy, spaces, seed, work.deterministic, theta=0.0, sigma=0.0)
+    act = actor(work.policy, spaces, seed, work.deterministic)
     found = play(envs, act, UNIT, seed, work.provenance)
     return [replace(found[i], source=f"{work.env_id} {number * UNIT + i}") for i in range(UNIT)]
 

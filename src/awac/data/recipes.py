@@ -1,4 +1,4 @@
-"""Prior data of every quality by name, such as `halfcheetah-medium-v0`: D4RL's kinds, and the paper's two.
+"""Prior data of every quality by name, such as `halfcheetah-medium-v0`: D4RL's kinds, and the paper's own.
 
 A name, a seed and a number of steps decide a dataset to the last bit on one machine.
 """
@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from awac.batch import Provenance
+from awac.data import scripted
 from awac.data.dataset import Dataset, Episode
 from awac.data.generate import spaces_of
 from awac.data.parallel import OnSteps, Work, episodes, returns_of, take_episodes, take_steps
+from awac.data.scripted import SOURCES
 from awac.data.store import minari_root
 from awac.envs.locomotion import EXPERTS, TASKS, ExpertCard, Level, expert_folder, read_card
 from awac.errors import CheckpointError, ConfigError
@@ -37,8 +39,8 @@ class Recipe:
     """A dataset to make.
 
     Attributes:
-        task: one of `TASKS`.
-        kind: a key of `BY_STEPS` or `BY_EPISODES`.
+        task: one of `TASKS`, or of `awac.data.scripted.SOURCES`.
+        kind: a key of `BY_STEPS` or `BY_EPISODES`; of a source, one of its own.
         seed: of everything; `medium-replay` adds it to that of the training it repeats, so that 0 repeats it exactly.
         steps: how many, for the kinds of `BY_STEPS`; None for D4RL's number.
         workers: processes that play; they change nothing.
@@ -62,13 +64,20 @@ class Recipe:
                 raise ConfigError(f"{name} is {value}; allowed: {lowest} or more")
         if self.seed < 0:
             raise ConfigError(f"seed is {self.seed}; allowed: 0 or more")
-        if self.steps is not None and self.kind in BY_EPISODES:
-            raise ConfigError(f"steps is for {', '.join(BY_STEPS)}; {self.kind} is {BY_EPISODES[self.kind]} episodes")
+        if self.steps is not None and self.by_episodes:
+            kinds, count = ", ".join(BY_STEPS), self.by_episodes[self.kind]
+            raise ConfigError(f"steps is for {kinds} of {', '.join(TASKS)}; {self.name} is {count} episodes")
+
+    @property
+    def by_episodes(self) -> Mapping[str, int]:
+        """Where the number of episodes is fixed, that number."""
+        fixed = SOURCES[self.task].episodes if self.task in SOURCES else BY_EPISODES
+        return {self.kind: fixed[self.kind]} if self.kind in fixed else {}
 
     @property
     def env_id(self) -> str:
         """The environment of the task."""
-        return TASKS[self.task]
+        return SOURCES[self.task].env_id if self.task in SOURCES else TASKS[self.task]
 
     @property
     def name(self) -> str:
@@ -77,7 +86,9 @@ class Recipe:
 
     @property
     def total(self) -> int:
-        """Steps, or episodes, that progress counts up to; 0 where only the training knows."""
+        """Steps, or episodes, that progress counts up to; 0 where that is not known before."""
+        if self.task in SOURCES:
+            return 0
         return self.steps or BY_STEPS.get(self.kind) or BY_EPISODES.get(self.kind, 0)
 
     @property
@@ -93,9 +104,10 @@ def parse_name(name: str) -> tuple[str, str]:
         ConfigError: there is no such dataset; says which are nearest.
     """
     known = {f"{task}-{kind}-v0": (task, kind) for task in TASKS for kind in (*BY_STEPS, *BY_EPISODES)}
+    known |= {f"{task}-{kind}-v0": (task, kind) for task, source in SOURCES.items() for kind in source.episodes}
     if name not in known:
         nearest = difflib.get_close_matches(name, known, n=3, cutoff=0.3)
-        tasks, kinds = ", ".join(TASKS), ", ".join((*BY_STEPS, *BY_EPISODES))
+        tasks, kinds = ", ".join((*TASKS, *SOURCES)), ", ".join((*BY_STEPS, *BY_EPISODES))
         said = f"nearest are {', '.join(nearest)}" if nearest else "none is near"
         raise ConfigError(f"dataset {name!r} is unknown; {said}. Names are TASK-KIND-v0: {tasks}; {kinds}")
     return known[name]
@@ -124,6 +136,8 @@ def make(recipe: Recipe, scratch: Path, progress: OnSteps = lambda _: None) -> D
         CheckpointError: a policy or its card is damaged, or they do not belong together.
         EnvironmentFault: too many faults.
     """
+    if recipe.task in SOURCES:
+        return scripted.make(recipe.task, recipe.kind, recipe.seed, recipe.clone_updates)
     if recipe.kind == "medium-replay":
         from awac.data.replay import replay  # JAX: only those who train pay for it
 

@@ -16,9 +16,9 @@ import numpy as np
 from rich.table import Table
 
 from awac import storage
-from awac.batch import Provenance
-from awac.data import generate, recipes
+from awac.data import generate, recipes, scripted
 from awac.data.dataset import Dataset, Episode, join
+from awac.data.scripted import SOURCES
 from awac.data.sources import load
 from awac.envs.locomotion import EXPERTS, TASKS
 from awac.errors import ConfigError
@@ -31,34 +31,27 @@ FIRST_JUDGED = 1_000_000  # the seed of the first episode that a clone is judged
 
 @dataclass(frozen=True)
 class Task:
-    """Where the demonstrations of a task come from, and what the paper says of it.
+    """A task, and what the paper says of it.
 
     Attributes:
         env_id: where the clones play.
         roll_outs: of the first clone, as many as in the paper.
-        demonstrations: episodes of the scripted expert, where the task has one, with `noise` on its actions.
-        source: of ready demonstrations; None where the user has to bring them.
         paper: the row of the paper's table, in the order of `COLUMNS`; empty where it has none.
     """
 
     env_id: str
     roll_outs: int
-    demonstrations: int = 0
-    source: str | None = None
     paper: tuple[float, ...] = ()
-    noise: float = 0.1
 
 
 ROWS: Mapping[str, Task] = {
     "halfcheetah": Task(TASKS["halfcheetah"], 100, paper=(9962, 2507, 4524)),
     "walker2d": Task(TASKS["walker2d"], 100, paper=(5062, 2040, 1701)),
     "ant": Task(TASKS["ant"], 100, paper=(5207, 687, 1704)),
-    "pen": Task("awac/PenBinary-v0", 500, source="bundled:pen", paper=(1, 0.73, 0.76)),
+    "pen": Task(SOURCES["pen"].env_id, 500, paper=(1, 0.73, 0.76)),
     "door": Task("awac/DoorBinary-v0", 500, paper=(1, 0.10, 0.00)),
     "relocate": Task("awac/RelocateBinary-v0", 500, paper=(1, 0.02, 0.01)),
-    "drawer": Task("awac/SawyerDrawer-v0", 500, demonstrations=10),
-    "valve": Task("awac/ClawValve-v0", 200, demonstrations=10),
-    "hand": Task("awac/HandReposition-v0", 50, demonstrations=19),
+    **{name: Task(SOURCES[name].env_id, SOURCES[name].episodes["clone"]) for name in ("drawer", "valve", "hand")},
 }
 
 
@@ -89,7 +82,8 @@ class Protocol:
 
     def source(self, name: str) -> str | None:
         """Where ready demonstrations of a task are; None where they are to be made, or there are none."""
-        return (self.demonstrations or {}).get(name, ROWS[name].source)
+        brought = self.demonstrations or {}
+        return brought.get(name, SOURCES[name].ready if name in SOURCES else None)
 
 
 def made_rows(names: Sequence[str], protocol: Protocol, output: Path | None = None) -> Table:
@@ -181,16 +175,12 @@ def demonstrations_of(name: str, protocol: Protocol) -> Dataset:
     if name in TASKS:
         recipe = recipes.Recipe(name, "demonstrations", protocol.seed, experts=protocol.experts)
         return recipes.make(recipe, Path())
-    if not task.demonstrations:
-        raise ConfigError(
-            f"{name}: awac has no demonstrations of it; import some for {task.env_id} and name them: "
-            f"--demonstrations {name} FOLDER"
-        )
-    act = generate.expert(task.env_id, spaces, protocol.seed, task.noise)
-    collection = generate.Collection(
-        task.env_id, task.demonstrations, protocol.seed, provenance=Provenance.DEMONSTRATION
+    if name in SOURCES:
+        return scripted.demonstrations(name, protocol.seed)
+    raise ConfigError(
+        f"{name}: awac has no demonstrations of it; import some for {task.env_id} and name them: "
+        f"--demonstrations {name} FOLDER"
     )
-    return generate.collect(act, collection, spaces)
 
 
 def _clone(task: Task, shown: Dataset, protocol: Protocol, roll_outs: int) -> tuple[list[Episode], list[Episode]]:
