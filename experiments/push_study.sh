@@ -17,7 +17,8 @@ declare -A options=(
   [bc]="--algorithm bc --online-steps 0"
   [sac]="--algorithm sac --random-steps 0 $relabel"
   [awac]="--preset authors"
-  [plus]="--preset plus $relabel --return-steps 1"
+  [plus]="--preset plus"
+  [sac_aided]="--algorithm sac --random-steps 0 $relabel --return-steps 5 --normalize-observations" # as plus has it
 )
 small="--actor-hidden 256 256 --critic-hidden 256 256 --batch-size 256"
 budget="--offline-steps 25000 --online-steps ${ONLINE:-100000} --evaluation-interval 5000 --evaluation-episodes 50"
@@ -25,7 +26,7 @@ budget="--offline-steps 25000 --online-steps ${ONLINE:-100000} --evaluation-inte
 data=$folder/data
 [ -d "$data" ] || awac data collect --env "$env" --policy ou --episodes 500 --to "$data"
 for seed in $seeds; do
-  for variant in ${VARIANTS:-bc sac awac plus}; do
+  for variant in ${VARIANTS:-bc sac awac plus sac_aided}; do
     run=$folder/$variant-$seed
     if grep -qs '"finished": true' "$run/summary.json"; then
       continue

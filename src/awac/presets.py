@@ -48,6 +48,14 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
             "mix": (("online", 0.5),),
         },
         "hand": HAND,
+        # random data: bolder weights, less of the data's own returns; metres brought to the size of one
+        "push": {
+            "divergence_bound": 1.5,
+            "return_steps": 5,
+            "normalize_observations": True,
+            "updates_per_step": 4.0,
+            "relabel": (("future", 0.3), ("resampled", 0.5)),
+        },
     },
     # Peng et al. 2019, released code (xbpeng/awr, awr_configs.py); not its buffer of 50 000, which evicts prior data
     ("awr", "paper"): {

@@ -43,8 +43,7 @@ TASK_PRESETS: Mapping[str, TaskPreset] = {
     "push": TaskPreset(
         SOURCES["push"].env_id,
         ("awac/push/random-v0",),
-        "authors",
-        {"relabel": (("future", 0.3), ("resampled", 0.5)), "updates_per_step": 4.0},
+        options={"relabel": (("future", 0.3), ("resampled", 0.5)), "updates_per_step": 4.0},
     ),
     **{name: TaskPreset(env, _shown(name), "paper") for name, env in TASKS.items()},
 }
