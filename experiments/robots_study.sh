@@ -11,7 +11,6 @@ seeds=${*:-0 1}
 mkdir -p "$folder"
 
 declare -A env=([drawer]=awac/SawyerDrawer-v0 [valve]=awac/ClawValve-v0 [hand]=awac/HandReposition-v0)
-declare -A shown=([drawer]=10 [valve]=10 [hand]=19) rolled=([drawer]=500 [valve]=200 [hand]=50)
 declare -A options=(
   [bc]="--algorithm bc --online-steps 0"
   [sacfd]="--algorithm sac --random-steps 0"
@@ -23,10 +22,9 @@ budget="--offline-steps 25000 --online-steps 30000 --evaluation-interval 5000 --
 
 for task in ${TASKS:-drawer valve hand}; do
   data=$folder/$task-data
-  [ -d "$data/demonstrations" ] || awac data collect --env "${env[$task]}" --policy expert --noise 0.1 \
-    --episodes "${shown[$task]}" --to "$data/demonstrations"
-  [ -d "$data/clone" ] || awac data clone "$data/demonstrations" --env "${env[$task]}" \
-    --episodes "${rolled[$task]}" --steps "${CLONE_STEPS:-10000}" --to "$data/clone"
+  for kind in demonstrations clone; do
+    [ -d "$data/$kind" ] || awac data make "$task-$kind-v0" --to "$data/$kind"
+  done
   for seed in $seeds; do
     for variant in ${VARIANTS:-bc sacfd paper plus}; do
       run=$folder/$task-$variant-$seed
