@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from awac.statistics import Estimate, bootstrap
 
 METRIC = "eval/success_rate"
 CONFIG = "config.json"
+NEUTRAL = {"seed", "folder", "download", "log_interval", "checkpoint_interval", "video", "isolate", "deadline", "sinks"}
 SEED = 0  # of the bootstrap: the same runs give the same figure
 
 
@@ -59,7 +60,9 @@ def is_share(metric: str) -> bool:
 
 
 def read_curves(run_folders: Sequence[Path], metric: str = METRIC) -> list[Curve]:
-    """One curve per method, in the order of the folders.
+    """One curve for all runs that differ in nothing but their seed, in the order of the folders.
+
+    Labels are method and preset; where that does not tell curves apart, also the settings that do.
 
     Raises:
         ConfigError: No folder is given.
@@ -68,14 +71,31 @@ def read_curves(run_folders: Sequence[Path], metric: str = METRIC) -> list[Curve
     if not run_folders:
         raise ConfigError("no run folder to read")
     configs = [_config(folder) for folder in run_folders]
+    settings = [_settings(config) for config in configs]
     several = len({config.get("env") for config in configs}) > 1
+    names = [_name(config, several) for config in configs]
     groups: dict[tuple[str, str], list[Path]] = {}
-    for folder, config in zip(run_folders, configs, strict=True):
-        environment = str(config.get("env", ""))
-        names = [config.get("algorithm", "runs"), config.get("preset"), environment if several else None]
-        label = " ".join(str(name) for name in names if name)
-        groups.setdefault((label, environment), []).append(folder)
-    return [_joined(*names, folders, metric) for names, folders in groups.items()]
+    for folder, config, own, name in zip(run_folders, configs, settings, names, strict=True):
+        peers = [other for other, theirs in zip(settings, names, strict=True) if theirs == name]
+        apart = [f"{key} {value}" for key, value in own.items() if any(peer.get(key) != value for peer in peers)]
+        groups.setdefault((", ".join([name, *apart]), str(config.get("env", ""))), []).append(folder)
+    return [_joined(*group, folders, metric) for group, folders in groups.items()]
+
+
+def _name(config: Mapping[str, Any], several: bool) -> str:
+    parts = [config.get("algorithm", "runs"), config.get("preset"), config.get("env", "") if several else None]
+    return " ".join(str(part) for part in parts if part)
+
+
+def _settings(config: Mapping[str, Any]) -> dict[str, str]:
+    """What decides a run's curve, but for its seed, as text."""
+    decisive = {key: value for key, value in config.items() if key not in NEUTRAL}
+    own: Mapping[str, Any] = decisive.pop("hyperparameters", {})
+    return {key: _text(value) for key, value in {**decisive, **own}.items()}
+
+
+def _text(value: Any) -> str:
+    return " ".join(map(_text, cast("list[Any]", value))) if isinstance(value, list) else str(value)
 
 
 def _series(folder: Path, metric: str) -> dict[int, float]:

@@ -57,6 +57,22 @@ def test_environments_are_named_where_they_differ(tmp_path: Path) -> None:
     assert [curve.label for curve in read_curves(folders)] == ["awac paper Ant-v5", "awac paper Hopper-v5"]
 
 
+def test_runs_that_differ_in_more_than_their_seed_are_not_averaged(tmp_path: Path) -> None:
+    own = {"return_steps": 5, "hyperparameters": {"actor_hidden": [8, 8], "temperature": 0.3}}
+    first = write_run(tmp_path / "first", [0.1], (0,), **own)
+    again = write_run(tmp_path / "again", [0.3], (0,), **own | {"seed": 1, "video": True})
+    other = {"actor_hidden": [9], "temperature": 0.3}
+    deep = write_run(tmp_path / "deep", [0.5], (0,), **own | {"hyperparameters": other})
+    sac = write_run(tmp_path / "sac", [0.7], (0,), algorithm="sac", **own)
+    found = read_curves([first, deep, again, sac])
+    assert [curve.label for curve in found] == [
+        "awac paper, actor_hidden 8 8",
+        "awac paper, actor_hidden 9",
+        "sac paper",
+    ]
+    assert [curve.scores.ravel().tolist() for curve in found] == [[0.1, 0.3], [0.5], [0.7]]
+
+
 def test_only_common_steps_count(tmp_path: Path) -> None:
     folders = [write_run(tmp_path / "long", [0.1, 0.2, 0.3], (-50, 0, 50)), write_run(tmp_path / "short", [0.5], (0,))]
     (curve,) = read_curves(folders)
