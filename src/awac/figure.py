@@ -117,11 +117,13 @@ def _draw_names(axes: Any, curves: Sequence[Curve], metric: str) -> None:
     """Each line's name at its end, with what the offline phase reached and the last value."""
     ends = [curve.estimates[-1].value for curve in curves]
     bottom, top = axes.get_ylim()
-    heights = _apart([(end - bottom) / (top - bottom) for end in ends], 2 * LABEL_HEIGHT)
-    for curve, end, height, color in zip(curves, ends, heights, cycle(COLORS), strict=False):
+    labels = [curve.label.replace(", ", "\n") for curve in curves]
+    lines = 2 + max(label.count("\n") for label in labels)
+    heights = _apart([(end - bottom) / (top - bottom) for end in ends], lines * LABEL_HEIGHT)
+    for curve, label, end, height, color in zip(curves, labels, ends, heights, cycle(COLORS), strict=False):
         offline = curve.offline
         before = f"{written(offline.value, metric)} offline \N{RIGHTWARDS ARROW} " if offline else ""
-        text = f"{curve.label}\n{before}{written(end, metric)}"
+        text = f"{label}\n{before}{written(end, metric)}"
         axes.text(1.01, height, text, transform=axes.transAxes, color=color, fontsize=9.5, va="center", linespacing=1.3)
 
 

@@ -56,6 +56,8 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
             "updates_per_step": 4.0,
             "relabel": (("future", 0.3), ("resampled", 0.5)),
         },
+        # few and noisy demonstrations: learned by heart after that
+        "valve": {"divergence_bound": 1.5, "return_steps": 10, "offline_steps": 5_000},
     },
     # Peng et al. 2019, released code (xbpeng/awr, awr_configs.py); not its buffer of 50 000, which evicts prior data
     ("awr", "paper"): {
@@ -233,10 +235,12 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
 
 
 def domain(env: str) -> str:
-    """`hand`, `locomotion`, `push` or `other`: what a task is where settings differ."""
+    """`hand`, `locomotion`, `push`, `valve` or `other`: what a task is where settings differ."""
     if env.startswith("awac/") and env.split("/")[1].split("Binary")[0] in ("Pen", "Door", "Relocate"):
         return "hand"
     if env.startswith("awac/SawyerPush"):
         return "push"
+    if env.startswith("awac/ClawValve"):
+        return "valve"
     names = ("HalfCheetah", "Walker2d", "Ant", "Hopper")
     return "locomotion" if env.removeprefix("awac/").startswith(names) else "other"

@@ -33,7 +33,7 @@ def test_every_setting_of_awac_has_a_source():
 
 
 @pytest.mark.parametrize(("algorithm", "preset"), PRESETS)
-@pytest.mark.parametrize("env", [HAND, LOCOMOTION, PUSH, OTHER])
+@pytest.mark.parametrize("env", [HAND, LOCOMOTION, PUSH, "awac/ClawValve-v0", OTHER])
 def test_every_preset_is_possible_and_survives_json(algorithm, preset, env):
     experiment = defaults(algorithm, preset, env)
     assert (experiment.algorithm, experiment.preset, experiment.env) == (algorithm, preset, env)
@@ -42,7 +42,7 @@ def test_every_preset_is_possible_and_survives_json(algorithm, preset, env):
         field.name for kind in (Experiment, type(experiment.hyperparameters)) for field in dataclasses.fields(kind)
     }
     levels = PRESETS[algorithm, preset]
-    assert levels.keys() <= {"all", "hand", "locomotion", "push", "other"}
+    assert levels.keys() <= {"all", "hand", "locomotion", "push", "valve", "other"}
     assert {name for level in levels.values() for name in level} <= fields
 
 
@@ -61,6 +61,7 @@ def test_every_method_has_the_preset_that_is_the_default():
         ("awac/Ant-v0", "locomotion"),
         ("Hopper-v5", "locomotion"),
         ("awac/SawyerPush-v0", "push"),
+        ("awac/ClawValve-v0", "valve"),
         ("awac/SawyerDrawer-v0", "other"),
         ("awac/PointMass-v0", "other"),
         ("Pendulum-v1", "other"),
