@@ -47,6 +47,7 @@ def _histogram(axes: Any, values: np.ndarray, label: str) -> None:
     axes.axvline(values.mean(), color=COLORS[1], linewidth=1.2, linestyle=(0, (4, 3)))
     axes.set_xlabel(f"{label} (dashed: mean)", color=INK)
     axes.set_ylabel("episodes", color=INK)
+    axes.locator_params(axis="y", integer=True)
     axes.grid(axis="y", color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(colors=INK, length=0)
