@@ -24,7 +24,7 @@ small="--actor-hidden 256 256 --critic-hidden 256 256 --batch-size 256"
 budget="--offline-steps 25000 --online-steps ${ONLINE:-100000} --evaluation-interval 5000 --evaluation-episodes 50"
 
 data=$folder/data
-[ -d "$data" ] || awac data collect --env "$env" --policy ou --episodes 500 --to "$data"
+[ -d "$data" ] || awac data make push-random-v0 --to "$data"
 for seed in $seeds; do
   for variant in ${VARIANTS:-bc sac awac plus sac_aided}; do
     run=$folder/$variant-$seed

@@ -8,9 +8,9 @@ from typing import Any
 from awac.config import Experiment, defaults
 from awac.data.commands import make
 from awac.data.options import MakeOptions
-from awac.data.recipes import Recipe, parse_name
 from awac.data.scripted import SOURCES
-from awac.data.store import data_folder
+from awac.data.sources import made_as, split
+from awac.data.store import data_folder, minari_root
 from awac.envs.locomotion import TASKS
 from awac.errors import ConfigError
 from awac.presets import PRESETS
@@ -77,8 +77,6 @@ def make_missing(sources: Sequence[str]) -> None:
         ConfigError: a policy that the data are made with is missing.
         EnvironmentFault: too many faults.
     """
-    for source in sources:
-        if source.startswith("awac/"):
-            name = source.removeprefix("awac/").replace("/", "-")
-            if not data_folder(Recipe(*parse_name(name)).place):
-                make(MakeOptions(name))
+    for _, where in map(split, sources):
+        if where.startswith("awac/") and not data_folder(minari_root() / where):
+            make(MakeOptions(made_as(where)))

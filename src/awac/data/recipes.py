@@ -64,15 +64,14 @@ class Recipe:
                 raise ConfigError(f"{name} is {value}; allowed: {lowest} or more")
         if self.seed < 0:
             raise ConfigError(f"seed is {self.seed}; allowed: 0 or more")
-        if self.steps is not None and self.by_episodes:
-            kinds, count = ", ".join(BY_STEPS), self.by_episodes[self.kind]
-            raise ConfigError(f"steps is for {kinds} of {', '.join(TASKS)}; {self.name} is {count} episodes")
+        if self.steps is not None and self.fixed_episodes:
+            kinds, tasks = ", ".join(BY_STEPS), ", ".join(TASKS)
+            raise ConfigError(f"steps is for {kinds} of {tasks}; {self.name} is {self.fixed_episodes} episodes")
 
     @property
-    def by_episodes(self) -> Mapping[str, int]:
-        """Where the number of episodes is fixed, that number."""
-        fixed = SOURCES[self.task].episodes if self.task in SOURCES else BY_EPISODES
-        return {self.kind: fixed[self.kind]} if self.kind in fixed else {}
+    def fixed_episodes(self) -> int | None:
+        """How many episodes, where the name says it."""
+        return (SOURCES[self.task].episodes if self.task in SOURCES else BY_EPISODES).get(self.kind)
 
     @property
     def env_id(self) -> str:
@@ -89,7 +88,7 @@ class Recipe:
         """Steps, or episodes, that progress counts up to; 0 where that is not known before."""
         if self.task in SOURCES:
             return 0
-        return self.steps or BY_STEPS.get(self.kind) or BY_EPISODES.get(self.kind, 0)
+        return self.steps or BY_STEPS.get(self.kind) or self.fixed_episodes or 0
 
     @property
     def place(self) -> Path:

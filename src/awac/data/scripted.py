@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from awac.batch import Provenance
 from awac.data import generate
@@ -48,26 +47,23 @@ def make(task: str, kind: str, seed: int, clone_updates: int) -> Dataset:
     Raises:
         EnvironmentFault: too many faults.
     """
-    source = SOURCES[task]
-    recipe: dict[str, Any] = {"command": f"awac data make {task}-{kind}-v0 --seed {seed}"}
-    collection = generate.Collection(source.env_id, source.episodes[kind], seed, recipe=recipe)
     if kind == "demonstrations":
-        return demonstrations(task, seed, collection)
+        return demonstrations(task, seed)
+    collection = _collection(task, kind, seed)
     if kind == "clone":
-        recipe["clone_updates"] = clone_updates
-        return generate.clone(demonstrations(task, seed), collection, clone_updates)
-    spaces = generate.spaces_of(source.env_id, {})
+        recipe = {**collection.recipe, "clone_updates": clone_updates}
+        return generate.clone(demonstrations(task, seed), replace(collection, recipe=recipe), clone_updates)
+    spaces = generate.spaces_of(collection.env_id, {})
     act = generate.actor("ornstein_uhlenbeck", spaces, seed)
     return generate.collect(act, replace(collection, provenance=Provenance.RANDOM), spaces)
 
 
-def demonstrations(task: str, seed: int, collection: generate.Collection | None = None) -> Dataset:
+def demonstrations(task: str, seed: int) -> Dataset:
     """What a task is shown: what comes with awac, or so many episodes of its scripted expert, with noise.
 
     Args:
         task: a key of `SOURCES` other than `push`, which is shown nothing.
         seed: of environment and noise.
-        collection: what is to be known of how they were made.
 
     Raises:
         EnvironmentFault: too many faults.
@@ -76,6 +72,11 @@ def demonstrations(task: str, seed: int, collection: generate.Collection | None 
     spaces = generate.spaces_of(source.env_id, {})
     if source.ready is not None:
         return load([source.ready], spaces=spaces)
-    collection = collection or generate.Collection(source.env_id, source.episodes["demonstrations"], seed)
     act = generate.expert(source.env_id, spaces, seed, source.noise)
-    return generate.collect(act, replace(collection, provenance=Provenance.DEMONSTRATION), spaces)
+    collection = replace(_collection(task, "demonstrations", seed), provenance=Provenance.DEMONSTRATION)
+    return generate.collect(act, collection, spaces)
+
+
+def _collection(task: str, kind: str, seed: int) -> generate.Collection:
+    source, recipe = SOURCES[task], {"command": f"awac data make {task}-{kind}-v0 --seed {seed}"}
+    return generate.Collection(source.env_id, source.episodes[kind], seed, recipe=recipe)

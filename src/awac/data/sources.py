@@ -80,14 +80,18 @@ def _bundled(name: str) -> Path:
     return BUNDLED / name
 
 
+def made_as(minari_id: str) -> str:
+    """What `awac data make` calls the dataset that is found as `awac/TASK/KIND-v0`."""
+    return minari_id.removeprefix("awac/").replace("/", "-")
+
+
 def _minari(name: str, download: bool) -> Path:
     minari: Any = import_module("minari")  # untyped, and 0.4 s to import: only those who name a Minari id pay it
     folder = minari_root() / name
     if data_folder(folder):
         return folder
     if name.startswith("awac/"):
-        made = name.removeprefix("awac/").replace("/", "-")
-        raise DataError(f"{name}: not on this machine ({folder} is missing); make it: awac data make {made}")
+        raise DataError(f"{name}: not on this machine ({folder} is missing); make it: awac data make {made_as(name)}")
     if not download:
         raise DataError(f"{name}: not on this machine ({folder} is missing); allow the download with --download")
     try:
