@@ -5,6 +5,7 @@
 #   experiments/comparison.sh FOLDER EXPERT [SEED ...]     EXPERT is the run folder of a HalfCheetah expert
 #   TASKS=pointmass METHODS="awac iql" experiments/comparison.sh FOLDER EXPERT 0 1
 set -euo pipefail
+. "$(dirname "$0")/train_once.sh"
 folder=$1 expert=$2
 shift 2
 seeds=${*:-0 1}
@@ -41,28 +42,22 @@ for task in ${TASKS:-pointmass cheetah}; do
   for seed in $seeds; do
     for method in $methods; do
       run=$folder/$task/$method-$seed
-      if grep -qs '"finished": true' "$run/summary.json"; then
-        continue
-      elif [ -f "$run/config.json" ]; then
-        awac resume "$run"
-      else
-        case $method in
-          bc) own="--online-steps 0" ;;
-          sac) own="--random-steps 0" ;; # Figure 3's SACfD-prior, and its other two ways
-          sac_cloned) own="--algorithm sac --random-steps 0 --clone-steps 10000" ;;
-          sac_scratch) own="--algorithm sac --offline-steps 0 --data" ;;
-          bear | brac) own="--warm-start 4000" ;; # of 20 000, for the offline phase is short
-          bear_loose) own="--algorithm bear --warm-start 4000 --online-threshold 0.5" ;;
-          cql) own="--clone-steps 4000" ;; # of 40 000
-          dapg) own="--interval 2000 --log-interval 2000 --updates-per-step 0.0005 --batch-size 250" ;;
-          cal_ql | wsrl) own="--interval 250" ;; # their returns are a pass over the buffer per interval
-          rlpd) own="--offline-steps 0 --updates-per-step 4 --actor-period 4" ;; # of 20: two cores
-          *) own="" ;;
-        esac
-        [[ $own == *--algorithm* ]] || own="--algorithm $method $own"
-        # shellcheck disable=SC2086 # options are words; the later of two wins
-        awac train ${!task} $equal --seed "$seed" --folder "$run" $own || echo "$run: exit code $?"
-      fi
+      case $method in
+        bc) own="--online-steps 0" ;;
+        sac) own="--random-steps 0" ;; # Figure 3's SACfD-prior, and its other two ways
+        sac_cloned) own="--algorithm sac --random-steps 0 --clone-steps 10000" ;;
+        sac_scratch) own="--algorithm sac --offline-steps 0 --data" ;;
+        bear | brac) own="--warm-start 4000" ;; # of 20 000, for the offline phase is short
+        bear_loose) own="--algorithm bear --warm-start 4000 --online-threshold 0.5" ;;
+        cql) own="--clone-steps 4000" ;; # of 40 000
+        dapg) own="--interval 2000 --log-interval 2000 --updates-per-step 0.0005 --batch-size 250" ;;
+        cal_ql | wsrl) own="--interval 250" ;; # their returns are a pass over the buffer per interval
+        rlpd) own="--offline-steps 0 --updates-per-step 4 --actor-period 4" ;; # of 20: two cores
+        *) own="" ;;
+      esac
+      [[ $own == *--algorithm* ]] || own="--algorithm $method $own"
+      # shellcheck disable=SC2086 # options are words; the later of two wins
+      train_once "$run" ${!task} $equal --seed "$seed" $own || echo "$run: exit code $?"
     done
   done
 done

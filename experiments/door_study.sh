@@ -5,6 +5,7 @@
 #   experiments/door_study.sh FOLDER DEMONSTRATIONS [SEED ...]
 #   VARIANTS=plus experiments/door_study.sh FOLDER DEMONSTRATIONS 0
 set -euo pipefail
+. "$(dirname "$0")/train_once.sh"
 folder=$1 demonstrations=$2
 shift 2
 seeds=${*:-0 1 2}
@@ -16,12 +17,8 @@ mkdir -p "$folder"
 [ -d "$folder/clone" ] || awac data clone "$folder/demonstrations" --env $env --to "$folder/clone" --episodes 500
 for seed in $seeds; do
   for variant in ${VARIANTS:-plus paper}; do
-    run=$folder/$variant-$seed
-    if [ -f "$run/config.json" ]; then
-      awac resume "$run"
-    else
-      awac train --env $env --preset "$variant" --data "demonstration=$folder/demonstrations" "$folder/clone" \
-        --online-steps 100000 --evaluation-interval 12500 --evaluation-episodes 100 --seed "$seed" --folder "$run"
-    fi
+    train_once "$folder/$variant-$seed" --env $env --preset "$variant" \
+      --data "demonstration=$folder/demonstrations" "$folder/clone" \
+      --online-steps 100000 --evaluation-interval 12500 --evaluation-episodes 100 --seed "$seed"
   done
 done

@@ -5,6 +5,7 @@
 #   experiments/pen_study.sh FOLDER [SEED ...]          all variants
 #   VARIANTS="plus n5" experiments/pen_study.sh FOLDER  some of them
 set -euo pipefail
+. "$(dirname "$0")/train_once.sh"
 folder=$1
 shift
 seeds=${*:-0 1 2}
@@ -28,13 +29,8 @@ declare -A options=(
 [ -d "$folder/clone" ] || awac data clone bundled:pen --env $env --to "$folder/clone" --episodes 500
 for seed in $seeds; do
   for variant in ${VARIANTS:-bc paper authors plus n20 n5 n1 no_average no_norm no_bound no_mix}; do
-    run=$folder/$variant-$seed
-    if [ -f "$run/config.json" ]; then
-      awac resume "$run"
-    else
-      # shellcheck disable=SC2086 # options are words
-      awac train --env $env --data bundled:pen "$folder/clone" --evaluation-episodes 100 --seed "$seed" \
-        --folder "$run" ${options[$variant]}
-    fi
+    # shellcheck disable=SC2086 # options are words
+    train_once "$folder/$variant-$seed" --env $env --data bundled:pen "$folder/clone" --evaluation-episodes 100 \
+      --seed "$seed" ${options[$variant]}
   done
 done

@@ -6,6 +6,7 @@
 #   experiments/push_study.sh FOLDER [SEED ...]                      100 000 environment steps, networks of the presets
 #   ONLINE=20000 SMALL=1 VARIANTS="awac sac" experiments/push_study.sh FOLDER 0    two layers of 256, batches of 256
 set -euo pipefail
+. "$(dirname "$0")/train_once.sh"
 folder=$1
 shift
 seeds=${*:-0 1}
@@ -27,16 +28,9 @@ data=$folder/data
 [ -d "$data" ] || awac data make push-random-v0 --to "$data"
 for seed in $seeds; do
   for variant in ${VARIANTS:-bc sac awac plus sac_aided}; do
-    run=$folder/$variant-$seed
-    if grep -qs '"finished": true' "$run/summary.json"; then
-      continue
-    elif [ -f "$run/config.json" ]; then
-      awac resume "$run"
-    else
-      sizes=${SMALL:+$small}
-      [ "$variant" = bc ] && sizes=
-      # shellcheck disable=SC2086 # options are words; the later of two wins
-      awac train --env "$env" --data "$data" $budget $sizes --seed "$seed" --folder "$run" ${options[$variant]}
-    fi
+    sizes=${SMALL:+$small}
+    [ "$variant" = bc ] && sizes=
+    # shellcheck disable=SC2086 # options are words; the later of two wins
+    train_once "$folder/$variant-$seed" --env "$env" --data "$data" $budget $sizes --seed "$seed" ${options[$variant]}
   done
 done

@@ -5,6 +5,7 @@
 #   experiments/robots_study.sh FOLDER [SEED ...]                               everything; networks of the presets
 #   TASKS=drawer VARIANTS="plus sacfd" SMALL=1 experiments/robots_study.sh FOLDER 0    two layers of 256, batches of 256
 set -euo pipefail
+. "$(dirname "$0")/train_once.sh"
 folder=$1
 shift
 seeds=${*:-0 1}
@@ -15,10 +16,10 @@ declare -A options=(
   [bc]="--algorithm bc --online-steps 0"
   [sacfd]="--algorithm sac --random-steps 0"
   [paper]="--preset paper"
-  [plus]="--preset plus"
+  [plus]="--preset plus" # the valve's says 5 000 offline updates
 )
 small="--actor-hidden 256 256 --critic-hidden 256 256 --batch-size 256"
-budget="--offline-steps 25000 --online-steps 30000 --evaluation-interval 5000 --evaluation-episodes 50"
+budget="--online-steps 30000 --evaluation-interval 5000 --evaluation-episodes 50"
 
 for task in ${TASKS:-drawer valve hand}; do
   data=$folder/$task-data
@@ -27,18 +28,11 @@ for task in ${TASKS:-drawer valve hand}; do
   done
   for seed in $seeds; do
     for variant in ${VARIANTS:-bc sacfd paper plus}; do
-      run=$folder/$task-$variant-$seed
-      if grep -qs '"finished": true' "$run/summary.json"; then
-        continue
-      elif [ -f "$run/config.json" ]; then
-        awac resume "$run"
-      else
-        sizes=${SMALL:+$small}
-        [ "$variant" = bc ] && sizes=
-        # shellcheck disable=SC2086 # options are words; the later of two wins
-        awac train --env "${env[$task]}" --data "$data/demonstrations" "$data/clone" $budget $sizes --seed "$seed" \
-          --folder "$run" ${options[$variant]}
-      fi
+      sizes=${SMALL:+$small}
+      [ "$variant" = bc ] && sizes=
+      # shellcheck disable=SC2086 # options are words; the later of two wins
+      train_once "$folder/$task-$variant-$seed" --env "${env[$task]}" --data "$data/demonstrations" "$data/clone" \
+        $budget $sizes --seed "$seed" ${options[$variant]}
     done
   done
 done
