@@ -10,25 +10,27 @@ JOBS ?= 2
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; break; fi; done)
 
-SYNC := VIRTUAL_ENV= UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_DOWNLOADS=never $(UV) sync --frozen --python "$(PYTHON)"
+SYNC = VIRTUAL_ENV= UV_PROJECT_ENVIRONMENT=$(or $(VENV),.venv) UV_PYTHON_DOWNLOADS=never \
+	$(UV) sync --frozen --python "$(PYTHON)"
 # Two test processes that each start one thread per core only wait for one another.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 XLA_FLAGS=--xla_cpu_multi_thread_eigen=false
 # Headless rendering where the machine has it; MuJoCo fails at import if told to use what is not there.
 HAS_EGL = $(shell $(PYTHON) -c "import ctypes.util; print('egl' if ctypes.util.find_library('EGL') else 'disabled')")
-PYTEST = $(ONE_THREAD) MUJOCO_GL=$${MUJOCO_GL:-$(HAS_EGL)} .venv/bin/python -m pytest
+PYTEST = $(ONE_THREAD) MUJOCO_GL=$${MUJOCO_GL:-$(HAS_EGL)} $(or $(VENV),.venv)/bin/python -m pytest
 
-.PHONY: help setup demo test test-long lint format docs docs-serve bench clean
+.PHONY: help setup demo test test-long test-oldest lint format docs docs-serve bench clean
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo       a dexterous hand learns from 25 demonstrations: offline first, then better online"
-	@echo "make test       every test of the project"
-	@echo "make test-long  the tests that take hours: hundreds of kills, millions of transitions"
-	@echo "make lint       style (ruff) and types (pyright)"
-	@echo "make format     put the style right"
-	@echo "make docs       the documentation site, in site/"
-	@echo "make bench      speed against peers and against this machine's own peak, in benchmarks/latest.json"
-	@echo "make clean      remove .venv, caches and build output; runs/ and figures/ stay"
+	@echo "make demo         a dexterous hand learns from 25 demonstrations: offline first, then better online"
+	@echo "make test         every test of the project"
+	@echo "make test-long    the tests that take hours: hundreds of kills, millions of transitions"
+	@echo "make test-oldest  the tasks on MuJoCo 3.3.0, the oldest that they work on"
+	@echo "make lint         style (ruff) and types (pyright)"
+	@echo "make format       put the style right"
+	@echo "make docs         the documentation site, in site/"
+	@echo "make bench        speed against peers and against this machine's own peak, in benchmarks/latest.json"
+	@echo "make clean        remove .venv, caches and build output; runs/ and figures/ stay"
 
 setup: .venv/.ready
 
@@ -40,6 +42,10 @@ test: .venv/.ready
 
 test-long: .venv/.ready
 	$(PYTEST) -m long
+
+test-oldest: VENV := .venv-oldest
+test-oldest: .venv-oldest/.ready
+	$(PYTEST) -n $(JOBS) --dist loadfile tests/unit/test_envs_*.py tests/golden/test_hand_tasks.py tests/e2e/test_robots.py
 
 lint: .venv/.lint-ready
 	.venv/bin/ruff check
@@ -60,7 +66,7 @@ bench: .venv/.ready
 	.venv/bin/python -m benchmarks
 
 clean:
-	rm -rf .venv .cache site dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest .cache site dist .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # uv itself, pinned, in a folder of its own.
@@ -73,6 +79,12 @@ $(UV):
 .venv/.ready: pyproject.toml uv.lock | $(UV)
 	@echo "Setting up .venv from uv.lock: once, about 1 GB"
 	@$(SYNC) --inexact
+	@touch $@
+
+.venv-oldest/.ready: VENV := .venv-oldest
+.venv-oldest/.ready: pyproject.toml uv.lock | $(UV)
+	@$(SYNC)
+	@$(UV) pip install --quiet --python .venv-oldest/bin/python mujoco==3.3.0
 	@touch $@
 
 .venv/.lint-ready: .venv/.ready
