@@ -1,13 +1,24 @@
 """A run's own experience as a dataset: the prior data of the next run."""
 
+import logging
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from awac import checkpoint
 from awac.batch import Batch, Provenance
-from awac.config import Experiment
+from awac.collect import action_bounds
+from awac.config import Experiment, from_older_json
 from awac.data.dataset import Dataset, Episode
 from awac.data.writer import write
+from awac.envs import make
+from awac.errors import DataError
+from awac.journal import Journal
+from awac.lock import FolderLock
+from awac.run import LOCK, RunFolder
+
+log = logging.getLogger(__name__)
 
 
 def episodes_of(batch: Batch, source: str) -> list[Episode]:
@@ -56,3 +67,29 @@ def write_experience(
         "description": f"online experience of a run of {experiment.algorithm} on {experiment.env}",
     }
     write(Dataset(tuple(episodes), "experience", metadata, *bounds), folder, overwrite=True)
+
+
+def catch_up(run: Path) -> None:
+    """Writes the experience of a run that was stopped or killed, up to its newest checkpoint. The run can go on after.
+
+    Raises:
+        CheckpointError: checkpoint or journal cannot be read.
+        ConfigError: it is no run folder.
+        DataError: the run made no step in the environment yet.
+        LockedError: the run is under way.
+        StorageError: the run folder cannot be written.
+    """
+    with FolderLock(run / LOCK):
+        folder = RunFolder.view(run)
+        experiment = from_older_json(folder.config)
+        meta = checkpoint.load(folder.checkpoints).meta
+        batch = Journal(folder.journal).read(int(meta["journal"]))
+        if batch is None:
+            raise DataError(f"{folder.experience}: the run was stopped before its first step in the environment")
+        options: dict[str, Any] = dict(experiment.env_options)
+        env = make(experiment.env, **options)
+        try:
+            write_experience(batch, tuple(meta["cuts"]), folder.experience, experiment, action_bounds(env))
+        finally:
+            env.close()
+    log.warning("%s: of a run that was stopped, %d steps up to its newest checkpoint", folder.experience, batch.size)

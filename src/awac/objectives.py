@@ -36,7 +36,7 @@ def td_loss(values: Float[Array, "ensemble batch"], targets: Float[Array, " batc
     return jnp.sum(jnp.mean(jnp.square(errors), axis=1))
 
 
-def clip_advantage(advantages: Float[Array, " batch"], clip: float | None) -> Float[Array, " batch"]:
+def clip_advantage(advantages: Float[Array, "*batch"], clip: float | None) -> Float[Array, "*batch"]:
     """min(A, clip): the released code's `clip_score`, which the paper does not mention; one-sided."""
     return advantages if clip is None else jnp.minimum(advantages, clip)
 

@@ -27,6 +27,8 @@ from awac.system import describe_system
 CONFIG = "config.json"
 SYSTEM = "system.json"
 LOCK = "run.lock"
+SUMMARY = "summary.json"
+EXPERIENCE = "experience"
 
 _MADE_FIRST = {LOCK, SYSTEM, "checkpoints", "journal", "tensorboard"}  # what a start that was killed may leave
 _MOVING = {"started", "host", "processors", "modified"}  # of system.json: differences that no one need hear of
@@ -157,7 +159,7 @@ class RunFolder:
     @property
     def experience(self) -> Path:
         """The folder of the dataset of online episodes; made by who writes it."""
-        return self.path / "experience"
+        return self.path / EXPERIENCE
 
     @property
     def figures(self) -> Path:
@@ -167,12 +169,20 @@ class RunFolder:
     @property
     def summary(self) -> Path:
         """The file of what the run came to; made by who writes it."""
-        return self.path / "summary.json"
+        return self.path / SUMMARY
 
     @property
     def policy(self) -> Path:
         """The folder of the exported policy; made by who writes it."""
         return self.path / "policy"
+
+
+def is_unfinished(path: Path) -> bool:
+    """Whether a folder holds a run that has not come to its end: under way, stopped or killed."""
+    if not (path / CONFIG).is_file():
+        return False
+    summary = path / SUMMARY
+    return not (summary.is_file() and _read_json(path, SUMMARY).get("finished", True))  # others may write their own
 
 
 def _has_begun(path: Path) -> bool:

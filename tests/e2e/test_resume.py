@@ -15,11 +15,13 @@ import pytest
 from awac import checkpoint
 from awac.algorithms import ALGORITHMS
 from awac.data.dataset import Dataset
+from awac.data.sources import load
 from awac.data.writer import write
 from awac.envs import make
-from awac.errors import ConfigError
+from awac.errors import ConfigError, DataError, LockedError
 from awac.exploration import Uniform
 from awac.journal import Journal
+from awac.lock import FolderLock
 from awac.rollout import play
 from awac.session import Session
 from awac.training import parse, resume, train
@@ -148,6 +150,32 @@ def test_killed_twice_and_resumed_twice(
                 start(parse(arguments("awac", prior, folder)) if start is train else folder)
     resume(folder)
     assert outcome(folder) == uninterrupted("awac")
+
+
+def test_what_a_killed_run_experienced_is_prior_data_before_it_is_resumed(
+    prior: str, tmp_path: Path, uninterrupted: Callable[[str], dict[str, bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Up to its newest checkpoint; the run goes on none the worse, and its experience with it."""
+    folder = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        kill_after(patch, 2)
+        with pytest.raises(Killed):
+            train(parse(arguments("awac", prior, folder)))
+    with pytest.raises(DataError, match="stopped before its first step"):
+        load([f"{folder}/experience"])
+    with monkeypatch.context() as patch:
+        kill_after(patch, 7)
+        with pytest.raises(Killed):
+            resume(folder)
+    early = load([f"{folder}/experience"])
+    assert 0 < len(early) == checkpoint.load(folder / "checkpoints").meta["online"] < ONLINE
+    with FolderLock(folder / "run.lock"), pytest.raises(LockedError):
+        load([f"{folder}/experience"])
+    resume(folder)
+    assert outcome(folder) == uninterrupted("awac")
+    whole = load([f"{folder}/experience"])
+    assert len(whole) == ONLINE
+    np.testing.assert_array_equal(whole.transitions().observations[: len(early)], early.transitions().observations)
 
 
 def test_a_killed_run_with_goals_in_hindsight_goes_on_to_the_last_bit(

@@ -79,7 +79,7 @@ def actor_loss(
     if config.partition_samples:
         actions = networks.actor(batch.observations).sample(partition_key, (config.partition_samples,))
         sampled = lower_q(networks.critic, batch.observations, actions) - value[None]
-        score = score - log_partition(sampled / temperature)
+        score = score - log_partition(clip_advantage(sampled, config.advantage_clip) / temperature)
     weight = advantage_weight(score, config.weighting, config.weight_cap)
     log_prob = actor(batch.observations).log_prob(batch.actions)
     return weighted_likelihood_loss(log_prob, weight), {

@@ -12,6 +12,7 @@ from awac.data.dataset import Dataset, join
 from awac.data.store import data_folder, minari_root, read
 from awac.data.validate import Spaces, check_stored
 from awac.errors import DataError
+from awac.run import EXPERIENCE, is_unfinished
 
 log = logging.getLogger(__name__)
 MINARI_ID = re.compile(r"[-_\w]+(/[-_\w]+)*-v\d+")
@@ -36,18 +37,21 @@ def split(source: str) -> tuple[Provenance | None, str]:
 
 
 def locate(where: str, *, download: bool = False) -> Path:
-    """The folder that WHERE names.
+    """The folder that WHERE names; the experience of a run that was stopped is written first.
 
     Args:
         where: a path, `bundled:NAME`, or a Minari id.
         download: fetch an id that is not on this machine.
 
     Raises:
+        AwacError: the run of that experience is under way, or damaged.
         DataError: there is nothing of that name, or the download failed.
     """
     if where.startswith("bundled:"):
         return _bundled(where.removeprefix("bundled:"))
     path = Path(where).expanduser()
+    if path.name == EXPERIENCE and is_unfinished(path.parent):
+        import_module("awac.experience").catch_up(path.parent)  # all that can train, for the few who need it
     if data_folder(path):
         return path
     if path.is_file():

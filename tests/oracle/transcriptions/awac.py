@@ -14,6 +14,7 @@ MODES = {
     "authors": {"weighting": "softmax", "temperature": 0.5, "advantage_clip": 0.5, "value": "mean_action"},
     "many_samples": {"value_samples": 5},
     "partition": {"partition_samples": 7},
+    "partition_clipped": {"partition_samples": 7, "advantage_clip": 0.1},
     "partition_softmax": {"partition_samples": 7, "value_samples": 2, "weighting": "softmax"},
     "divergence": {"divergence_bound": 0.2, "temperature": 0.01},
     "divergence_floor": {"divergence_bound": 2.4, "temperature": 0.3, "weighting": "softmax"},
@@ -50,6 +51,7 @@ def weights_of(networks, batch, config, noise):
     advantages, sampled = advantages_of(networks, batch, config, noise)
     if config.advantage_clip is not None:
         advantages = np.minimum(advantages, config.advantage_clip)
+        sampled = None if sampled is None else np.minimum(sampled, config.advantage_clip)
     temperature = config.temperature
     if config.divergence_bound is not None:
         temperature = paper.bounded_temperature(advantages, config.divergence_bound, floor=config.temperature)
