@@ -140,7 +140,7 @@ def make(options: MakeOptions) -> None:
     _finish(dataset, folder, dataset.metadata.get("description", f"{kind} data of {recipe.env_id}"), options.overwrite)
     shutil.rmtree(training, ignore_errors=True)
     for name, score in scores(recipe.env_id, dataset.statistics()["return"]["mean"]).items():
-        print(f"{NAMES[name]} of its mean return: {score:.1f}")
+        print(f"{NAMES[name]} of its mean return: {score:z.1f}")
 
 
 def add_expert(options: AddExpertOptions) -> None:

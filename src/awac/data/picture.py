@@ -36,7 +36,7 @@ def draw(name: str, dataset: Dataset, output: Path) -> Path:
 def _subtitle(dataset: Dataset, returns: np.ndarray) -> str:
     said = f"{len(dataset.episodes):,} episodes, {len(dataset):,} steps, mean return {returns.mean():,.0f}"
     found = scores(dataset.env_id or "", float(returns.mean()))
-    return "; ".join([said, *(f"{NAMES[name]} {value:.1f}" for name, value in found.items())])
+    return "; ".join([said, *(f"{NAMES[name]} {value:z.1f}" for name, value in found.items())])
 
 
 def _histogram(axes: Any, values: np.ndarray, label: str) -> None:
