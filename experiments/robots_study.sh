@@ -14,7 +14,7 @@ mkdir -p "$folder"
 declare -A env=([drawer]=awac/SawyerDrawer-v0 [valve]=awac/ClawValve-v0 [hand]=awac/HandReposition-v0)
 declare -A options=(
   [bc]="--algorithm bc --online-steps 0"
-  [sacfd]="--algorithm sac --random-steps 0"
+  [sacfd]="--algorithm sac --random-steps 0 --offline-steps 25000"
   [paper]="--preset paper"
   [plus]="--preset plus" # the valve's says 5 000 offline updates
 )
