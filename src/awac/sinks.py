@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from awac import storage
-from awac.errors import ConfigError
+from awac.errors import AwacError, ConfigError
 
 _PROJECT = "awac"
 _IDENTITY = "tracker-id.txt"  # in the run folder, so that a resumed run goes on in the same W&B or trackio run
@@ -134,14 +134,23 @@ def open_trackers(names: Sequence[str], folder: Path, config: Mapping[str, Any])
         config: The resolved configuration, shown beside the run.
 
     Raises:
-        ConfigError: a name is unknown, or its package is not installed.
+        ConfigError: a name is unknown, its package is not installed, or it will not start (not logged in, for one).
     """
     unknown = sorted(set(names) - set(TRACKERS))
     if unknown:
         raise ConfigError(f"no metrics sink is called {', '.join(unknown)}; there are {', '.join(TRACKERS)}")
     for name in names:
         _require(name)  # all of them before the first run is opened
-    return [TRACKERS[name](folder, config) for name in names]
+    return [_open(name, folder, config) for name in names]
+
+
+def _open(name: str, folder: Path, config: Mapping[str, Any]) -> Sink:
+    try:
+        return TRACKERS[name](folder, config)
+    except AwacError:
+        raise
+    except Exception as error:  # a tracker raises its own classes: not logged in, no network, a full disk
+        raise ConfigError(f"sinks: {name} does not start: {error}") from error
 
 
 def _require(package: str) -> Any:

@@ -208,3 +208,11 @@ def test_a_tracker_that_is_not_installed_names_its_extra(tmp_path, monkeypatch):
         sinks.open_trackers(["wandb"], tmp_path, {})
     with pytest.raises(ConfigError, match="no metrics sink is called mlflow; there are trackio, wandb"):
         sinks.open_trackers(["mlflow"], tmp_path, {})
+
+
+def test_a_tracker_that_does_not_start_is_named(tmp_path, monkeypatch):
+    module = Tracker("wandb")
+    monkeypatch.setattr(module, "init", lambda **_: 1 / 0)
+    monkeypatch.setitem(sys.modules, "wandb", module)
+    with pytest.raises(ConfigError, match="sinks: wandb does not start: division by zero"):
+        sinks.open_trackers(["wandb"], tmp_path, {})
