@@ -169,9 +169,13 @@ def _owns_state(inner: Any) -> bool:
 
 
 def _numbers(env: Any) -> dict[str, Any]:
-    """The numbers and numeric arrays among the attributes of an object, by name."""
+    """The numbers and numeric arrays among the attributes of an object, by name, but for the seed of long ago.
+
+    Gymnasium keeps that beside the generator; where nobody gave one it has 128 bits, which no dtype holds.
+    """
     attributes = cast("dict[str, object]", vars(env))
-    return {name: value for name, value in attributes.items() if isinstance(value, SCALARS) or _is_numeric(value)}
+    numeric = {name: value for name, value in attributes.items() if isinstance(value, SCALARS) or _is_numeric(value)}
+    return {name: value for name, value in numeric.items() if name != "_np_random_seed"}
 
 
 def _is_numeric(value: object) -> bool:
