@@ -183,14 +183,15 @@ def test_a_killed_run_in_a_simulator_goes_on_to_the_last_bit(
     env: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The environment is restored, and saved again after that: what a fresh one holds of its own must not matter."""
-    options = """--algorithm sac --offline-steps 0 --random-steps 10 --online-steps 80 --interval 10 --batch-size 8
-        --buffer-capacity 100 --evaluation-interval 80 --evaluation-episodes 1 --checkpoint-interval 20 --log-interval 20
-        --actor-hidden 8 --critic-hidden 8""".split()
-    train(parse(["--env", env, "--folder", str(tmp_path / "whole"), *options]))
+    text = """--algorithm sac --offline-steps 0 --random-steps 10 --online-steps 80 --interval 10 --batch-size 8
+    --buffer-capacity 100 --evaluation-interval 80 --evaluation-episodes 1 --checkpoint-interval 20 --log-interval 20
+    --actor-hidden 8 --critic-hidden 8"""
+    options = ["--env", env, *text.split()]
+    train(parse([*options, "--folder", str(tmp_path / "whole")]))
     with monkeypatch.context() as patch:
         kill_after(patch, 5)
         with pytest.raises(Killed):
-            train(parse(["--env", env, "--folder", str(tmp_path / "cut"), *options]))
+            train(parse([*options, "--folder", str(tmp_path / "cut")]))
     assert resume(tmp_path / "cut").exit_code == 0
     assert outcome(tmp_path / "cut") == outcome(tmp_path / "whole")
 
