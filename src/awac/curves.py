@@ -16,7 +16,7 @@ from awac.errors import ConfigError, DataError
 from awac.metrics import METRICS, read_metrics
 from awac.statistics import Estimate, bootstrap
 
-METRIC = "eval/success_rate"
+METRIC, RETURN = "eval/success_rate", "eval/mean_reward"
 CONFIG = "config.json"
 NEUTRAL = {"seed", "folder", "download", "log_interval", "checkpoint_interval", "video", "isolate", "deadline", "sinks"}
 SEED = 0  # of the bootstrap: the same runs give the same figure
@@ -57,6 +57,12 @@ class Curve:
 def is_share(metric: str) -> bool:
     """Whether the metric is a share between 0 and 1, which reads best in per cent."""
     return metric.rsplit("/", 1)[-1].startswith(("success", "solved"))
+
+
+def usual_metric(run_folders: Sequence[Path]) -> str:
+    """What runs are judged by: success, where all of them have it, else the return."""
+    successful = [any(METRIC in record for record in read_metrics(folder)) for folder in run_folders]
+    return METRIC if all(successful) else RETURN
 
 
 def read_curves(run_folders: Sequence[Path], metric: str = METRIC) -> list[Curve]:
@@ -111,7 +117,8 @@ def _series(folder: Path, metric: str) -> dict[int, float]:
             raise DataError(f"{folder / METRICS}: {metric} is {value} at step {step}")
         series[step] = value
     if not series:
-        raise DataError(f"{folder / METRICS}: no line has {metric}")
+        tags = sorted({tag for record in read_metrics(folder) for tag in record} - {"step", "phase"})
+        raise DataError(f"{folder / METRICS}: no line has {metric}; there are {', '.join(tags) or 'none'}")
     return series
 
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from tyro.conf import Positional
 
-from awac.curves import METRIC, Curve, is_share, read_curves
+from awac.curves import METRIC, Curve, is_share, read_curves, usual_metric
 from awac.figure import draw
 from awac.statistics import Estimate
 
@@ -31,31 +31,33 @@ class PlotOptions:
     """Run folders; those that differ only in their seed become one curve."""
     output: Path = Path("learning_curve.png")
     """The figure: .png, .pdf or .svg."""
-    metric: str = METRIC
-    """The tag in metrics.jsonl to draw."""
+    metric: str | None = None
+    """The tag in metrics.jsonl to draw; success at the last step if left out, or the return where runs have none."""
     markdown: bool = False
     """Print the table as Markdown."""
 
 
 def command(options: PlotOptions) -> None:
     """Draws the learning curves of runs and prints what they reached."""
-    curves = read_curves(options.runs, options.metric)
-    draw(curves, options.metric, options.output)
+    metric = options.metric or usual_metric(options.runs)
+    curves = read_curves(options.runs, metric)
+    draw(curves, metric, options.output)
     if options.markdown:
-        print(markdown(curves, options.metric))
+        print(markdown(curves, metric))
     else:
-        Console().print(table(curves, options.metric))
+        Console().print(table(curves, metric))
     print(options.output)
 
 
-def learning_curve(run_folders: Sequence[Path], metric: str = METRIC, output: Path = PlotOptions.output) -> Path:
-    """Draws the metric of all runs against environment steps and returns `output`.
+def learning_curve(run_folders: Sequence[Path], metric: str | None = None, output: Path = PlotOptions.output) -> Path:
+    """Draws the metric of all runs (None: what they are usually judged by) over steps and returns `output`.
 
     Raises:
         ConfigError: No folder is given, or `output` does not end in .png, .pdf or .svg.
         DataError: A run has no metrics, or not this one; or runs of one method have no step in common.
         StorageError: The figure cannot be written.
     """
+    metric = metric or usual_metric(run_folders)
     return draw(read_curves(run_folders, metric), metric, output)
 
 

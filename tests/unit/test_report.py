@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from matplotlib.image import imread
 
 from awac import figure
-from awac.curves import is_share, read_curves
+from awac.curves import is_share, read_curves, usual_metric
 from awac.errors import ConfigError, DataError
 from awac.figure import draw, written
 from awac.report import COLUMNS, PlotOptions, command, learning_curve, markdown, rows
@@ -94,7 +94,7 @@ def test_a_run_without_configuration(tmp_path: Path) -> None:
     ("spoil", "message"),
     [
         (lambda f: (f / "metrics.jsonl").unlink(), "no metrics to read"),
-        (lambda f: (f / "metrics.jsonl").write_text('{"step": 1, "phase": "online"}\n'), "no line has eval/success"),
+        (lambda f: (f / "metrics.jsonl").write_text('{"step": 1, "phase": "online"}\n'), "no line has eval/success_rate; there are none"),
         (lambda f: (f / "config.json").write_text("{"), "config.json: not a run's configuration"),
         (lambda f: (f / "config.json").write_text("3"), "config.json: not a run's configuration"),
     ],
@@ -153,6 +153,17 @@ def test_the_figure_says_what_it_should(runs: list[Path], tmp_path: Path) -> Non
     for part in ("Success rate, awac/PenBinary-v0", "70 % offline → 95 %", "offline updates", "environment steps"):
         assert f"<!-- {part} -->" in text
     assert "stroke-dasharray" in text  # the switch
+
+
+def test_runs_without_success_are_judged_by_their_return(runs: list[Path], tmp_path: Path) -> None:
+    for folder in runs[1:]:
+        path = folder / "metrics.jsonl"
+        path.write_text(path.read_text().replace(RATE, "eval/mean_reward"))
+    assert usual_metric(runs[:1]) == RATE
+    assert usual_metric(runs) == usual_metric(runs[1:]) == "eval/mean_reward"
+    assert "<!-- Mean reward" in learning_curve(runs[1:], output=tmp_path / "curve.svg").read_text()
+    with pytest.raises(DataError, match="no line has eval/mean_reward; there are eval/success_rate, train/actor_loss"):
+        learning_curve(runs, output=tmp_path / "curve.svg")
 
 
 def test_the_figure_is_not_empty_and_is_the_same_again(runs: list[Path], tmp_path: Path) -> None:
