@@ -94,7 +94,10 @@ def test_a_run_without_configuration(tmp_path: Path) -> None:
     ("spoil", "message"),
     [
         (lambda f: (f / "metrics.jsonl").unlink(), "no metrics to read"),
-        (lambda f: (f / "metrics.jsonl").write_text('{"step": 1, "phase": "online"}\n'), "no line has eval/success_rate; there are none"),
+        (
+            lambda f: (f / "metrics.jsonl").write_text('{"step": 1, "phase": "online"}\n'),
+            "no line has eval/success_rate; there are none",
+        ),
         (lambda f: (f / "config.json").write_text("{"), "config.json: not a run's configuration"),
         (lambda f: (f / "config.json").write_text("3"), "config.json: not a run's configuration"),
     ],
