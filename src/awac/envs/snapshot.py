@@ -174,8 +174,8 @@ def _numbers(env: Any) -> dict[str, Any]:
     Gymnasium keeps that beside the generator; where nobody gave one it has 128 bits, which no dtype holds.
     """
     attributes = cast("dict[str, object]", vars(env))
-    numeric = {name: value for name, value in attributes.items() if isinstance(value, SCALARS) or _is_numeric(value)}
-    return {name: value for name, value in numeric.items() if name != "_np_random_seed"}
+    named = {name: value for name, value in attributes.items() if name != "_np_random_seed"}
+    return {name: value for name, value in named.items() if isinstance(value, SCALARS) or _is_numeric(value)}
 
 
 def _is_numeric(value: object) -> bool:
