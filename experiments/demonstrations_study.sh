@@ -25,8 +25,8 @@ declare -A task_options=(
 sacfd="--algorithm sac --random-steps 0 --offline-steps 25000"
 declare -A options=(
   [bc]="--algorithm bc --online-steps 0"
-  [sacfd]=$sacfd
-  [sacfd_bounded]="$sacfd --no-entropy-backup --q-upper-bound 0" # for rewards of -1 and 0
+  [sacfd]="$sacfd --entropy-backup --q-upper-bound None" # as published
+  [sacfd_bounded]=$sacfd                                 # as its preset has it where no return is above 0
   [paper]="--preset paper --offline-steps 25000"
   [plus]="--preset plus"
 )

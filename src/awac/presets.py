@@ -227,20 +227,22 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
     # Haarnoja et al. 2018, Table 1, with 5 000 random steps as their code has
     ("sac", "paper"): {
         "all": {"batch_size": 256, "offline_steps": 0, "random_steps": 5_000},
-        "hand": HAND | {"entropy_backup": False},  # soft values may be above 0, returns may not
+        # ours: where no return is above 0 soft values are not to be either (docs/reproduce.md, the drawer)
+        **dict.fromkeys(("hand", "drawer", "valve", "reposition"), HAND | {"entropy_backup": False}),
     },
     # Nair et al. 2020, appendix D: AWAC's batch and offline phase, and SAC's own values
     ("sac_bc", "paper"): {"all": {}, "hand": HAND | {"entropy_backup": False}},
 }
 
+ROBOTS = {"SawyerPush": "push", "SawyerDrawer": "drawer", "ClawValve": "valve", "HandReposition": "reposition"}
+
 
 def domain(env: str) -> str:
-    """`hand`, `locomotion`, `push`, `valve` or `other`: what a task is where settings differ."""
+    """`hand`, `locomotion`, a value of `ROBOTS`, or `other`: what a task is where settings differ."""
     if env.startswith("awac/") and env.split("/")[1].split("Binary")[0] in ("Pen", "Door", "Relocate"):
         return "hand"
-    if env.startswith("awac/SawyerPush"):
-        return "push"
-    if env.startswith("awac/ClawValve"):
-        return "valve"
+    for name, task in ROBOTS.items():
+        if env.startswith(f"awac/{name}"):
+            return task
     names = ("HalfCheetah", "Walker2d", "Ant", "Hopper")
     return "locomotion" if env.removeprefix("awac/").startswith(names) else "other"

@@ -11,9 +11,10 @@ from awac.algorithms import ALGORITHMS
 from awac.config import Experiment, defaults, from_json, from_older_json, to_json
 from awac.errors import ConfigError
 from awac.hyperparameters import Count, CountFromZero, Hyperparameters, Positive
-from awac.presets import PRESETS, domain
+from awac.presets import PRESETS, ROBOTS, domain
 from tests.unit.published_presets import HAND, LOCOMOTION, OTHER, PUSH, SOURCES
 
+DRAWER, REPOSITION = "awac/SawyerDrawer-v0", "awac/HandReposition-v0"
 VALUES = [(key, name, value) for key, values in SOURCES.items() for name, value in values.items()]
 
 
@@ -33,7 +34,7 @@ def test_every_setting_of_awac_has_a_source():
 
 
 @pytest.mark.parametrize(("algorithm", "preset"), PRESETS)
-@pytest.mark.parametrize("env", [HAND, LOCOMOTION, PUSH, "awac/ClawValve-v0", OTHER])
+@pytest.mark.parametrize("env", [HAND, LOCOMOTION, PUSH, "awac/ClawValve-v0", DRAWER, REPOSITION, OTHER])
 def test_every_preset_is_possible_and_survives_json(algorithm, preset, env):
     experiment = defaults(algorithm, preset, env)
     assert (experiment.algorithm, experiment.preset, experiment.env) == (algorithm, preset, env)
@@ -42,7 +43,7 @@ def test_every_preset_is_possible_and_survives_json(algorithm, preset, env):
         field.name for kind in (Experiment, type(experiment.hyperparameters)) for field in dataclasses.fields(kind)
     }
     levels = PRESETS[algorithm, preset]
-    assert levels.keys() <= {"all", "hand", "locomotion", "push", "valve", "other"}
+    assert levels.keys() <= {"all", "hand", "locomotion", "other", *ROBOTS.values()}
     assert {name for level in levels.values() for name in level} <= fields
 
 
@@ -62,7 +63,8 @@ def test_every_method_has_the_preset_that_is_the_default():
         ("Hopper-v5", "locomotion"),
         ("awac/SawyerPush-v0", "push"),
         ("awac/ClawValve-v0", "valve"),
-        ("awac/SawyerDrawer-v0", "other"),
+        ("awac/SawyerDrawer-v0", "drawer"),
+        ("awac/HandReposition-v0", "reposition"),
         ("awac/PointMass-v0", "other"),
         ("Pendulum-v1", "other"),
         ("my_robot:make", "other"),
@@ -70,6 +72,12 @@ def test_every_method_has_the_preset_that_is_the_default():
 )
 def test_domain(env, expected):
     assert domain(env) == expected
+
+
+@pytest.mark.parametrize("env", [HAND, DRAWER, "awac/ClawValve-v0", REPOSITION])
+def test_sac_values_no_state_above_any_return(env):
+    config = defaults("sac", "paper", env).hyperparameters
+    assert (config.entropy_backup, config.q_upper_bound) == (False, 0.0)
 
 
 def stored(**changes):
