@@ -5,12 +5,12 @@ old one waits under `.NAME.previous`; `store.data_folder` finds it there if a ki
 the next write clears it.
 """
 
+import contextlib
 import copy
 import glob
 import os
 import shutil
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
 from importlib import import_module
 from importlib import metadata as packages
 from pathlib import Path
@@ -19,10 +19,15 @@ from typing import Any
 import numpy as np
 import psutil
 
+from awac import storage as disk
 from awac.data.dataset import Dataset, Episode
-from awac.data.store import METADATA_FILE, box, data_folder, minari_root, read_metadata
+from awac.data.store import MAIN_FILE, METADATA_FILE, box, data_folder, minari_root, read_metadata
+from awac.data.structure import FIELDS
 from awac.errors import DataError, StorageError
 from awac.system import describe_system
+
+FILES = {"data", f"data/{MAIN_FILE}", f"data/{METADATA_FILE}"}  # all that a dataset's folder has in it
+OVERHEAD = 3 * 1024  # bytes that HDF5 needs for an array beside its content; an episode has five and its infos
 
 
 def write(dataset: Dataset, folder: Path | str, *, env_id: str | None = None, overwrite: bool = False) -> Path:
@@ -38,15 +43,15 @@ def write(dataset: Dataset, folder: Path | str, *, env_id: str | None = None, ov
         The folder.
 
     Raises:
-        DataError: there is nothing to write, or something is there already.
-        StorageError: the disk refused; nothing is left behind.
+        DataError: there is nothing to write, or something is there already that may not be replaced.
+        StorageError: the disk is full or refused; nothing is left behind.
     """
     folder = Path(folder)
     if not dataset.episodes:
         raise DataError(f"{folder}: there is no episode to write")
     refuse_existing(folder, overwrite)
     metadata = origin() | dict(dataset.metadata) | ({"env_id": env_id} if env_id else {})
-    with _replacing(folder) as fresh:
+    with _replacing(folder, _bytes(dataset.episodes)) as fresh:
         storage = _new_storage(fresh / "data", dataset, metadata, _minari_id(folder))
         _add(storage, dataset.episodes, 0)
     return folder
@@ -56,10 +61,32 @@ def refuse_existing(folder: Path, overwrite: bool) -> None:
     """Commands that work long before they write ask first.
 
     Raises:
-        DataError: something is there and may not be replaced.
+        DataError: something is there and may not be replaced, or Minari has no such name for it.
+        StorageError: no folder can be made there.
     """
-    if data_folder(folder) and not overwrite:
+    _refuse_other(folder)
+    if not overwrite and (data_folder(folder) or (folder.exists() and any(folder.iterdir()))):
         raise DataError(f"{folder}: there is a dataset already; choose another place, or --overwrite")
+    _minari_id(folder)
+    _clear_abandoned(folder)
+    fresh = _fresh(folder.absolute())
+    new = [place for place in fresh.parents if not place.exists()]
+    with disk.reported(folder):
+        fresh.mkdir(parents=True, exist_ok=True)
+        fresh.rmdir()
+    with contextlib.suppress(OSError):  # another command has put something there meanwhile
+        for place in new:
+            place.rmdir()
+
+
+def _refuse_other(folder: Path) -> None:
+    """Nothing but a dataset is ever replaced."""
+    if folder.is_dir():
+        other = next((path for path in folder.rglob("*") if path.relative_to(folder).as_posix() not in FILES), None)
+    else:
+        other = folder if folder.exists() else None
+    if other is not None:
+        raise DataError(f"{folder}: {other} is there, which is no part of a dataset; choose another place")
 
 
 def origin() -> dict[str, Any]:
@@ -79,8 +106,8 @@ def append(folder: Path | str, episodes: Sequence[Episode], *, dataset: Dataset 
         dataset: name, metadata and action bounds of a new dataset; not read where one exists.
 
     Raises:
-        DataError: sizes differ from what the folder holds.
-        StorageError: the disk refused; the folder is as it was.
+        DataError: sizes differ from what the folder holds, or it holds more than a dataset.
+        StorageError: the disk is full or refused; the folder is as it was.
     """
     folder = Path(folder)
     existing = data_folder(folder)
@@ -95,7 +122,7 @@ def append(folder: Path | str, episodes: Sequence[Episode], *, dataset: Dataset 
         found = (episode.observations.shape[1], episode.actions.shape[1])
         if found != sizes:
             raise DataError(f"{episode.source}: observation and action sizes {found}, {folder} holds {sizes}")
-    with _replacing(folder) as fresh:
+    with _replacing(folder, (existing / MAIN_FILE).stat().st_size + _bytes(episodes)) as fresh:
         shutil.copytree(existing, fresh / "data")
         storage = _minari("dataset.minari_storage").MinariStorage.read(fresh / "data")
         _add(storage, episodes, storage.total_episodes)
@@ -197,25 +224,45 @@ def _minari(name: str) -> Any:
     return import_module(f"minari.{name}")
 
 
-@contextmanager
-def _replacing(folder: Path) -> Generator[Path, None, None]:
-    """Gives an empty folder beside `folder`, and puts it in its place when the block ends without an error."""
+def _bytes(episodes: Sequence[Episode]) -> int:
+    """What episodes will need in a file, a tenth of their content more for chunks that are not full."""
+    arrays = [
+        array
+        for episode in episodes
+        for array in (*(getattr(episode, name) for name in FIELDS), *episode.infos.values())
+    ]
+    return sum(array.nbytes for array in arrays) * 11 // 10 + OVERHEAD * len(arrays)
+
+
+def _fresh(folder: Path) -> Path:
+    """Where this process prepares `folder`."""
+    return folder.parent / f".{folder.name}.new-{os.getpid()}"
+
+
+@contextlib.contextmanager
+def _replacing(folder: Path, wanted: int) -> Generator[Path, None, None]:
+    """Gives an empty folder beside `folder`, and puts it in its place when the block ends without an error.
+
+    That there is room for `wanted` bytes is known before, because HDF5 does not always survive a full disk.
+    """
     folder = folder.absolute()
-    fresh = folder.parent / f".{folder.name}.new-{os.getpid()}"
+    fresh = _fresh(folder)
     previous = folder.parent / f".{folder.name}.previous"
     try:
         _clear_abandoned(folder)
+        disk.require_space(folder, wanted)
         fresh.mkdir(parents=True)
         yield fresh
         for path in [*fresh.rglob("*"), fresh]:
             _sync(path)
+        _refuse_other(folder)
         if folder.exists():
             shutil.rmtree(previous, ignore_errors=True)
             folder.rename(previous)
         fresh.rename(folder)
         _sync(folder.parent)
         shutil.rmtree(previous, ignore_errors=True)
-    except OSError as error:
+    except (OSError, ValueError, RuntimeError) as error:  # h5py has all three for a disk that refuses
         if previous.exists() and not folder.exists():
             previous.rename(folder)
         raise StorageError(f"{folder}: the dataset was not written: {error}") from error
