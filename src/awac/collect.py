@@ -16,6 +16,7 @@ from awac.batch import Batch, Provenance
 from awac.data.dataset import SUCCESS_NAMES
 from awac.envs import snapshot
 from awac.envs.guard import BadTransition, FaultBudget
+from awac.scaling import inner_bounds
 
 Array = NDArray[Any]
 Act = Callable[[Array], Array]
@@ -239,9 +240,9 @@ def success_of(info: Mapping[str, Any]) -> bool | None:
 
 
 def action_bounds(env: Env) -> tuple[Array, Array]:
-    """The lowest and highest action, float32 (A,), in the environment's units."""
+    """The lowest and highest action, float32 (A,), in the environment's units and within its bounds."""
     space: Any = env.action_space
-    return space.low.astype(np.float32), space.high.astype(np.float32)
+    return inner_bounds(space.low, space.high)
 
 
 def derived_seed(seed: int, number: int) -> int:

@@ -44,7 +44,7 @@ def play(
         on_step: called with the environment after each of its resets and steps (to film it).
 
     Returns:
-        The episodes in the order of their seeds; `infos["success"]` where the environment says so.
+        The episodes in the order of their seeds; `infos["success"]` where the environment says so at any step.
 
     Raises:
         EnvironmentFault: too many faults.
@@ -159,13 +159,14 @@ class _Recording:
 
     def episode(self, provenance: Provenance, source: str) -> Episode:
         actions, rewards, terminated, truncated, success = zip(*self.steps, strict=True)
+        known = any(each is not None for each in success)  # some say it at the last step alone
         return Episode(
             observations=np.stack(self.observations),
             actions=np.stack(actions).astype(np.float32),
             rewards=np.array(rewards, np.float32),
             terminated=np.array(terminated, bool),
             truncated=np.array(truncated, bool),
-            infos={} if None in success else {"success": np.array(success, bool)},
+            infos={"success": np.array(success, bool)} if known else {},
             provenance=provenance,
             source=source,
         )

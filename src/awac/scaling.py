@@ -96,7 +96,8 @@ class Scaling:
                 f"action space {action_space} has no bound in dimension {unbounded[0]}: "
                 "wrap the environment so that every action dimension has a finite low and high"
             )
-        return cls(np.zeros(observation_size, np.float32), np.ones(observation_size, np.float32), low, high)
+        zeros, ones = np.zeros(observation_size, np.float32), np.ones(observation_size, np.float32)
+        return cls(zeros, ones, *inner_bounds(low, high))
 
     @classmethod
     def of_data(cls, observations: ArrayLike, action_low: ArrayLike, action_high: ArrayLike) -> Scaling:
@@ -115,6 +116,17 @@ class Scaling:
             np.asarray(action_low, np.float32),
             np.asarray(action_high, np.float32),
         )
+
+
+def inner_bounds(low: NDArray[Any], high: NDArray[Any]) -> tuple[Floats, Floats]:
+    """The bounds in float32, never outside of what was given: `float32(0.1)` is more than 0.1."""
+    with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
+        lowest, highest = low.astype(np.float32), high.astype(np.float32)
+    inside = np.float32(np.inf)
+    return (
+        np.where(lowest < low, np.nextafter(lowest, inside), lowest),
+        np.where(highest > high, np.nextafter(highest, -inside), highest),
+    )
 
 
 def vector(name: str, values: ArrayLike) -> Floats:

@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 
 from awac.batch import Provenance, concatenate
-from awac.collect import Collector, EpisodeRecord, records_from_array, records_to_array
+from awac.collect import Collector, EpisodeRecord, action_bounds, records_from_array, records_to_array
 from awac.envs import Guard, make
 from awac.envs.guard import BadTransition
 from awac.errors import DivergedError
 from awac.exploration import OrnsteinUhlenbeck, Uniform
 from awac.rollout import collect_episodes, play
+from awac.runtime import Policy
+from awac.scaling import Scaling
 
 
 def constant(value):
@@ -182,6 +184,41 @@ def test_whole_episodes_do_not_depend_on_how_many_run_at_once():
     env = make("awac/PointMass-v0")
     assert one[3].observations[0].tobytes() == env.reset(seed=13)[0].tobytes()
     assert (one[3].provenance, one[3].source) == (Provenance.ROLLOUT, "awac/PointMass-v0 3")
+
+
+class Last(Counter):
+    """Says at the last step alone whether it was successful, as many environments do."""
+
+    def step(self, action):
+        *result, truncated, _ = super().step(action)
+        return *result, truncated, {"is_success": True} if truncated else {}
+
+
+def test_success_that_is_told_at_the_end_alone_counts():
+    (episode,) = play([Guard(Last(4))], constant(0.0), 1, 0)
+    assert episode.infos["success"].tolist() == [False, False, False, True]
+    collector = Collector(Guard(Last(4)), Provenance.ONLINE, 0)
+    collector.collect(constant(0.0), 4)
+    assert (collector.drain()[0].success_final, collector.drain()) == (True, [])
+
+
+class Tenths(Counter):
+    def __init__(self):
+        super().__init__()
+        self.action_space = gymnasium.spaces.Box(-0.1, 0.1, (2,), np.float64)
+
+
+def test_float32_actions_stay_within_float64_bounds():
+    """float32(0.1) is more than 0.1, and `Guard` compares with the latter."""
+    env = Guard(Tenths())
+    batch = Collector(env, Provenance.ONLINE, 0).collect(constant(1.0), 3)
+    play([env], constant(-1.0), 1, 0)
+    scaling = Scaling.of_space(2, env.action_space)
+    policy = Policy([np.zeros((2, 2))], [np.full(2, 20.0)], scaling, log_std=np.zeros(2))
+    for actions in (batch.actions, policy.act(np.zeros(2))):
+        assert (actions.astype(np.float64) <= 0.1).all()
+        np.testing.assert_allclose(actions, 0.1, rtol=1e-6)
+    assert action_bounds(Guard(Counter()))[1].tolist() == [1.0, 1.0]
 
 
 def test_an_episode_with_a_fault_is_played_again():
