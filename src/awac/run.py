@@ -68,7 +68,7 @@ class RunFolder:
             path.mkdir(parents=True, exist_ok=True)
             names = {entry.name for entry in path.iterdir()}
         foreign = {name for name in names if not name.startswith(storage.TEMPORARY)} - _MADE_FIRST
-        if foreign and CONFIG not in names:
+        if foreign and not {CONFIG, SYSTEM} <= names:  # others have a config.json too
             raise ConfigError(f"{path} is neither empty nor a run: it holds {', '.join(sorted(foreign))}")
         with ExitStack() as stack:
             lock = stack.enter_context(FolderLock(path / LOCK))

@@ -84,6 +84,15 @@ def test_a_foreign_folder_is_refused_and_left_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+@pytest.mark.parametrize("others", [(), ("weights.bin",)])
+def test_a_config_of_somebody_else_is_left_alone(tmp_path, others):
+    for name in ("config.json", *others):
+        (tmp_path / name).write_text('{"model_type": "llama"}')
+    with pytest.raises(ConfigError, match=r"neither empty nor a run: it holds config\.json"):
+        RunFolder.create(tmp_path, CONFIG)
+    assert json.loads((tmp_path / "config.json").read_text()) == {"model_type": "llama"}
+
+
 @pytest.mark.parametrize("opened", [RunFolder.open, RunFolder.view])
 def test_what_is_no_run_is_not_opened(tmp_path, opened):
     with pytest.raises(ConfigError, match=r"is no run folder: config\.json"):
