@@ -1,5 +1,6 @@
 """Films of evaluation episodes, drawn without a screen and written as MP4."""
 
+import contextlib
 import importlib
 import math
 import os
@@ -9,13 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
 from awac.collect import Act, Env
 from awac.data.dataset import Episode
 from awac.envs.factory import make
-from awac.errors import AwacError
+from awac.errors import ConfigError
 from awac.rollout import play
 
 MOST_FRAMES_PER_SECOND = 25  # without a GPU a frame takes a tenth of a second
@@ -30,8 +32,8 @@ except Exception as error:
 """
 
 
-class RendererUnavailable(AwacError):
-    """This machine cannot draw the environment; training and evaluation do not need it to."""
+class RendererUnavailable(ConfigError):
+    """No film can be made of the environment here; training and evaluation do not need one."""
 
 
 def record(
@@ -51,17 +53,19 @@ def record(
         The episodes shown.
 
     Raises:
-        RendererUnavailable: no renderer works here, or the environment has no `rgb_array` mode.
-        ConfigError: the environment cannot be made.
+        RendererUnavailable: no renderer works here, the environment has no `rgb_array` mode or lacks a package to draw
+            with, or the file cannot be written.
     """
-    env = make(env_id, "rgb_array", **options)
     try:
-        _choose_renderer(env_id, env)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _Film(path, float(env.metadata.get("render_fps", 30))) as film:
-            return play([env], act, episodes, seed, on_step=film.add)
-    finally:
-        env.close()
+        with contextlib.closing(make(env_id, "rgb_array", **options)) as env:
+            _choose_renderer(env_id, env)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with _Film(path, float(env.metadata.get("render_fps", 30))) as film:
+                return play([env], act, episodes, seed, on_step=film.add)
+    except RendererUnavailable:
+        raise
+    except (ConfigError, gymnasium.error.DependencyNotInstalled, OSError) as error:
+        raise RendererUnavailable(f"{env_id} cannot be filmed: {error}") from error
 
 
 def _choose_renderer(env_id: str, env: Env) -> None:

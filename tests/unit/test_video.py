@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import av
+import gymnasium
 import numpy as np
 import pytest
 
@@ -72,9 +73,27 @@ def test_without_a_renderer_there_is_one_line(tmp_path):
 
 def test_a_renderer_that_does_not_exist_is_named(tmp_path):
     result = film_hand(tmp_path / "film.mp4", MUJOCO_GL="crayons")
-    assert result.stdout.startswith("ConfigError awac/PenBinary-v0: MuJoCo does not start with MUJOCO_GL=crayons")
+    assert result.stdout.startswith("RendererUnavailable awac/PenBinary-v0 cannot be filmed: ")
+    assert "MuJoCo does not start with MUJOCO_GL=crayons" in result.stdout
     assert result.stderr == ""
 
 
-def test_the_error_is_one_of_ours():
-    assert RendererUnavailable("x").exit_code == 1
+def needs_a_package(render_mode=None):
+    raise gymnasium.error.DependencyNotInstalled("pygame is not installed")
+
+
+def never_filmed():
+    return gymnasium.make("awac/PointMass-v0")
+
+
+@pytest.mark.parametrize("factory", ["needs_a_package", "never_filmed"])
+def test_what_cannot_be_drawn_is_no_more_than_no_film(tmp_path, monkeypatch, factory):
+    monkeypatch.setitem(sys.modules, "films_of", sys.modules[__name__])
+    with pytest.raises(RendererUnavailable, match=f"films_of:{factory} cannot be filmed: ") as caught:
+        record(f"films_of:{factory}", {}, optimal_action, tmp_path / "film.mp4")
+    assert caught.value.exit_code == 2
+
+
+def test_a_folder_is_no_film(tmp_path):
+    with pytest.raises(RendererUnavailable, match=r"cannot be filmed: .*directory"):
+        record("awac/PointMass-v0", {}, optimal_action, tmp_path)
