@@ -47,9 +47,15 @@ def load_policy(folder: str) -> "Policy":
     """
     from pathlib import Path
 
+    from awac.errors import CheckpointError
     from awac.runtime import Policy
 
     path = Path(folder)
+    if (path / "checkpoints").is_dir() and not (path / "policy").is_dir():
+        raise CheckpointError(
+            f"{folder}: no policy yet: a run writes it where it ends or is stopped, if its method acts by its actor. "
+            f"`awac resume {folder}` goes on; `awac evaluate` and `awac export` take the newest checkpoint"
+        )
     return Policy.load(path / "policy" if (path / "policy").is_dir() else path)
 
 

@@ -13,19 +13,21 @@ from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from tyro.conf import Positional
 
-from awac import storage
+from awac import checkpoint, storage
 from awac.errors import ConfigError
+from awac.policy_file import ARRAYS
 from awac.runtime import Policy
 from awac.scaling import Floats
 
 if TYPE_CHECKING:
     from onnx import NodeProto, TensorProto
 
+FORMAT = "awac-onnx"
 OPSET, IR_VERSION = 17, 8
 """LayerNormalization came with operator set 17; older runtimes on robots read it with IR version 8."""
 
@@ -41,14 +43,19 @@ class ExportOptions:
     """Options of `awac export`."""
 
     folder: Positional[Path]
-    """Run folder, or policy folder (`policy.safetensors` and `policy.json`)."""
+    """Run folder (its newest checkpoint where it has no policy yet), or policy folder."""
     output: Path = Path("policy.onnx")
     """The ONNX file to write; the contract is written beside it, with the suffix `.json`."""
 
 
 def command(options: ExportOptions) -> None:
     """Writes the policy of a run as ONNX, with a JSON contract beside it."""
-    policy = Policy.load(find_policy(options.folder))
+    if acts_by_checkpoint(options.folder):
+        from awac.restored import restored_policy  # JAX, for those who need it
+
+        policy = restored_policy(options.folder)
+    else:
+        policy = Policy.load(find_policy(options.folder))
     contract = export_onnx(policy, options.output)
     parity = json.loads(contract.read_text())["parity"]
     checked = f"agrees with {parity['runtime']}" if parity else "not compared: onnxruntime is not installed"
@@ -64,9 +71,14 @@ def find_policy(folder: Path) -> Path:
     """
     places = (folder, folder / "policy")
     for place in places:
-        if (place / "policy.json").exists():
+        if (place / ARRAYS).exists():  # policy.json may be the contract of a graph
             return place
-    raise ConfigError(f"{folder}: no policy here; looked for {' and '.join(str(p / 'policy.json') for p in places)}")
+    raise ConfigError(f"{folder}: no policy here; looked for {' and '.join(str(p / ARRAYS) for p in places)}")
+
+
+def acts_by_checkpoint(folder: Path) -> bool:
+    """Whether a folder is a run without policy files: it was killed, or its method acts through the critic."""
+    return not (folder / "policy").exists() and bool(checkpoint.steps(folder / "checkpoints"))
 
 
 def export_onnx(policy: Policy, path: Path | str) -> Path:
@@ -80,12 +92,13 @@ def export_onnx(policy: Policy, path: Path | str) -> Path:
         The path of the contract: `path` with the suffix `.json`.
 
     Raises:
-        ConfigError: onnx is not installed, or `path` does not end in `.onnx`.
+        ConfigError: onnx is not installed, `path` does not end in `.onnx`, or the contract would replace another file.
         StorageError: A file cannot be written.
     """
     path = Path(path)
     if path.suffix != ".onnx":
         raise ConfigError(f"output {path} must end in .onnx")
+    _check_place(path.with_suffix(".json"))
     model = build(policy)
     parity = None
     if find_spec("onnxruntime"):
@@ -100,11 +113,21 @@ def export_onnx(policy: Policy, path: Path | str) -> Path:
     return path.with_suffix(".json")
 
 
+def _check_place(place: Path) -> None:
+    """Refuses to write a contract over anything but a contract: `policy.json` may be half of a policy."""
+    try:
+        found: Any = json.loads(place.read_bytes()) if place.exists() else {"format": FORMAT}
+    except (OSError, ValueError):
+        found = None
+    if not (isinstance(found, dict) and cast("dict[str, Any]", found).get("format") == FORMAT):
+        raise ConfigError(f"output: its contract {place} would replace a file that is none; choose another name")
+
+
 def contract(policy: Policy, name: str, model: bytes) -> dict[str, object]:
     """What the integrator must know of the graph; written as JSON."""
     scaling, card = policy.scaling, policy.card
     return {
-        "format": "awac-onnx",
+        "format": FORMAT,
         "version": 1,
         "awac_version": version("awac"),
         "model": name,

@@ -1,21 +1,31 @@
 """The prior data of a run: loaded, checked against the environment, split, and what they say of the units."""
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from awac.batch import Batch
 from awac.collect import action_bounds, size_of
 from awac.config import Experiment
-from awac.data.dataset import Dataset
+from awac.data.dataset import Dataset, join
 from awac.data.sources import load
 from awac.data.validate import Spaces
 from awac.envs.guard import Guard
-from awac.errors import ConfigError
+from awac.errors import ConfigError, DataError
 from awac.scaling import Scaling
 
 
-def load_prior(experiment: Experiment[Any], env: Guard) -> tuple[Batch | None, Batch | None]:
-    """What the experiment learns from, and the episodes held out of it; None where there are none.
+class Prior(NamedTuple):
+    """Prior data, None where there are none."""
+
+    learned: Batch | None = None
+    held_out: Batch | None = None
+    contents: Mapping[str, str] = {}  # of each source: how much, and the hash of it
+
+
+def load_prior(experiment: Experiment[Any], env: Guard) -> Prior:
+    """What the experiment learns from, and the episodes held out of it.
 
     Raises:
         ConfigError: episodes are to be held out, and none would be left.
@@ -24,10 +34,33 @@ def load_prior(experiment: Experiment[Any], env: Guard) -> tuple[Batch | None, B
     if not experiment.data:
         if experiment.held_out_episodes:
             raise ConfigError(f"held_out_episodes={experiment.held_out_episodes} needs data; give --data")
-        return None, None
+        return Prior()
     spaces = Spaces(size_of(env.observation_space), *action_bounds(env))
-    learned, held_out = split(load(experiment.data, download=experiment.download, spaces=spaces), experiment)
-    return learned.transitions(), None if held_out is None else held_out.transitions()
+    parts = [load([source], download=experiment.download, spaces=spaces) for source in experiment.data]
+    learned, held_out = split(join(parts), experiment)
+    contents = {source: content(part) for source, part in zip(experiment.data, parts, strict=True)}
+    return Prior(learned.transitions(), None if held_out is None else held_out.transitions(), contents)
+
+
+def content(data: Dataset) -> str:
+    """How much it is, and the hash of what a learner sees of it."""
+    digest = hashlib.blake2b(digest_size=8)
+    for episode in data:
+        for array in (episode.observations, episode.actions, episode.rewards, episode.terminated, episode.truncated):
+            digest.update(array.tobytes())
+    return f"{len(data.episodes)} episodes, {len(data)} transitions, {digest.hexdigest()}"
+
+
+def check_unchanged(then: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """Compares the contents of the prior data at the start of a run with those at its resume.
+
+    Raises:
+        DataError: a source holds something else.
+    """
+    changed = [source for source, found in then.items() if found != now.get(source)]
+    if changed:
+        texts = [f"{source}: {then[source]} there, {now.get(source)} now" for source in changed]
+        raise DataError(f"other prior data than the run began with; put those back: {'; '.join(texts)}")
 
 
 def split(data: Dataset, experiment: Experiment[Any]) -> tuple[Dataset, Dataset | None]:

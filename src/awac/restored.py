@@ -10,6 +10,7 @@ from awac import checkpoint
 from awac.algorithms import ALGORITHMS
 from awac.config import Experiment, from_older_json
 from awac.envs import make
+from awac.errors import ConfigError
 from awac.learner import Learner
 from awac.prior import load_prior, scaling_for
 from awac.run import RunFolder
@@ -23,14 +24,21 @@ def restored(path: Path) -> Learner:
     Raises:
         CheckpointError: there is no checkpoint, or it cannot be read.
         ConfigError: it is no run folder.
-        DataError: observations are normalised by prior data that are not there any more.
+        DataError: a checkpoint of an earlier version, whose observations are normalised by prior data that are gone.
     """
     return _restore(path, None)[0]
 
 
 def restored_policy(path: Path, step: int | None = None) -> Policy:
-    """The policy of the newest checkpoint in a run folder, or of the one saved at `step`; raises as `restored`."""
+    """The policy of the newest checkpoint in a run folder, or of the one saved at `step`.
+
+    Raises:
+        AwacError: as `restored`.
+        ConfigError: the method acts through its critic, so that there is none.
+    """
     learner, saved, experiment = _restore(path, step)
+    if learner.algorithm.act is not None:
+        raise ConfigError(f"{path}: no policy to take out: {experiment.algorithm} acts through its critic")
     online = int(saved.meta["online"])
     card = Card(experiment.algorithm, experiment.env, online or int(saved.meta["offline"]) - experiment.offline_steps)
     return learner.policy(card)
@@ -41,16 +49,18 @@ def _restore(path: Path, step: int | None) -> tuple[Learner, checkpoint.Checkpoi
     experiment = from_older_json(folder.config)
     saved = checkpoint.load(folder.checkpoints, step)
     algorithm = ALGORITHMS[experiment.algorithm]
-    learner = Learner(algorithm, experiment.hyperparameters, _scaling(experiment), experiment.seed, capacity=1)
+    scaling = Scaling(**saved.parts["scaling"]) if "scaling" in saved.parts else _scaling(experiment)
+    learner = Learner(algorithm, experiment.hyperparameters, scaling, experiment.seed, capacity=1)
     learner.restore(saved.parts["learner"])
     return learner, saved, experiment
 
 
 def _scaling(experiment: Experiment[Any]) -> Scaling:
+    """As at the start of the run, for checkpoints of earlier versions, which do not hold it."""
     options: dict[str, Any] = dict(experiment.env_options)
     env = make(experiment.env, **options)
     try:
-        prior = load_prior(experiment, env)[0] if experiment.normalize_observations else None
+        prior = load_prior(experiment, env).learned if experiment.normalize_observations else None
         return scaling_for(experiment, env, prior)
     finally:
         env.close()

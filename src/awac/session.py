@@ -1,6 +1,5 @@
 """A run while it goes on: data, learner, environment and records, and the steps that the loop in `train` takes."""
 
-import json
 import logging
 import time
 from collections import deque
@@ -14,7 +13,7 @@ import numpy as np
 from awac import checkpoint, storage
 from awac.algorithms import ALGORITHMS
 from awac.batch import Batch, Provenance
-from awac.collect import Act, Collector, EpisodeRecord, action_bounds, records_from_array, records_to_array
+from awac.collect import Act, Collector, EpisodeRecord, records_from_array, records_to_array
 from awac.config import Experiment, seed_of
 from awac.data.buffer import mix_of
 from awac.data.goals import relabelling_of
@@ -23,18 +22,16 @@ from awac.envs import goal_layout, make
 from awac.envs.guard import Guard
 from awac.errors import ConfigError, DivergedError
 from awac.evaluate import Evaluator
-from awac.experience import write_experience
 from awac.exploration import Uniform
 from awac.journal import Journal
 from awac.learner import Learner, Sampling, check_sampling
 from awac.metrics import METRICS, MetricsWriter
-from awac.prior import load_prior, scaling_for
+from awac.prior import check_unchanged, load_prior, scaling_for
 from awac.progress import Progress, regret_of, rollout_metrics
-from awac.run import RunFolder
+from awac.run import RunFolder, is_unfinished
 from awac.runtime import Card
 from awac.saver import Saver
 from awac.sinks import open_trackers
-from awac.video import RendererUnavailable, record
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +48,7 @@ class Session:
         if experiment.offline_steps and not experiment.data:
             raise ConfigError(f"offline_steps={experiment.offline_steps} needs data; give --data, or --offline-steps 0")
         self.env = self.make_env()
-        prior, self.held_out = load_prior(experiment, self.env)
+        prior, self.held_out, self.contents = load_prior(experiment, self.env)
         scaling = scaling_for(experiment, self.env, prior)
         self.mix, self.relabelling = mix_of(dict(experiment.mix)), None
         if experiment.relabel:
@@ -200,10 +197,11 @@ class Session:
 
         def collect() -> tuple[dict[str, dict[str, np.ndarray]], dict[str, Any]]:
             parts = {"learner": self.learner.state(), "collector": self.collector.state()}
-            parts["recent"] = {"records": records_to_array(self.recent)}
+            parts |= {"recent": {"records": records_to_array(self.recent)}, "scaling": vars(self.learner.scaling)}
             meta = {field.name: getattr(self.progress, field.name) for field in fields(Progress)}
             meta["best"] = None if meta["best"] == float("-inf") else meta["best"]
-            return parts, {**meta, "journal": self.journal.commit(), "metrics": self.writer.position()}
+            meta |= {"journal": self.journal.commit(), "metrics": self.writer.position(), "prior": dict(self.contents)}
+            return parts, meta
 
         return self.saver.save(self.total, collect, best, last)
 
@@ -229,37 +227,17 @@ class Session:
     @property
     def summarized(self) -> bool:
         """Whether nothing is left to do, also not the summary: such a run is left as it is."""
-        return self.finished and self.folder.summary.exists()
-
-    def finish(self, metrics: Mapping[str, float]) -> None:
-        """Writes what people take with them: the policy and a summary; of a finished run, its experience and a film."""
-        if self.learner.algorithm.act is None:
-            self.learner.policy(self.card()).save(self.folder.policy)
-        else:
-            self.display.message(f"no policy file: {self.experiment.algorithm} acts through its critic, not its actor")
-        if self.finished:  # one that was told to stop has five seconds: its experience waits in the journal
-            self._write_experience()
-        if self.finished and self.experiment.video:
-            self._film()
-        summary = {"step": self.step, "finished": self.finished, **metrics}
-        storage.write_file(self.folder.summary, json.dumps(summary, indent=2).encode() + b"\n")
-
-    def _write_experience(self) -> None:
-        batch = self.journal.read()
-        if batch is not None:
-            bounds = action_bounds(self.env)
-            write_experience(batch, self.progress.cuts, self.folder.experience, self.experiment, bounds)
-
-    def _film(self) -> None:
-        path = self.folder.figures / "policy.mp4"
-        try:
-            record(self.experiment.env, self.experiment.env_options, self.act_best, path, seed=self.evaluator.seed)
-        except RendererUnavailable as error:
-            self.display.message(f"no film: {error}")
+        return self.finished and not is_unfinished(self.folder.path)
 
     def restore(self, saved: checkpoint.Checkpoint) -> None:
-        """Takes over a checkpoint: the learner, the environment, and the buffer from data and journal."""
+        """Takes over a checkpoint: the learner, the environment, and the buffer from data and journal.
+
+        Raises:
+            CheckpointError: checkpoint or journal do not belong to this run.
+            DataError: the prior data have changed.
+        """
         meta = dict(saved.meta)
+        check_unchanged(meta.pop("prior", {}), self.contents)  # checkpoints of earlier versions do not say
         count, position = meta.pop("journal"), meta.pop("metrics")
         meta |= {"best": float("-inf") if meta["best"] is None else meta["best"], "cuts": tuple(meta["cuts"])}
         self.progress = Progress(**meta)
@@ -271,6 +249,8 @@ class Session:
         self.recent.extend(records_from_array(saved.parts["recent"]["records"]))
         checkpoint.discard_newer(saved)
         self.writer = MetricsWriter.resume(self.folder.path, position, self.step, self._trackers())
+        if self.folder.policy.exists() and not self.summarized:  # of an earlier stop: nobody shall take it for today's
+            storage.remove_folder(self.folder.policy)
 
     def _replay(self, batch: Batch | None) -> None:
         if batch is None:

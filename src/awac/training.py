@@ -13,6 +13,7 @@ from awac.algorithms import ALGORITHMS
 from awac.config import Experiment, defaults, from_json, to_json
 from awac.display import Display
 from awac.errors import AwacError, ConfigError
+from awac.outcome import leave
 from awac.presets import PRESETS
 from awac.progress import last_evaluation
 from awac.run import RunFolder
@@ -93,7 +94,7 @@ def _loop(session: Session, saved: checkpoint.Checkpoint | None, stop: StopReque
         session.advance()
         metrics = _records(session) or metrics
     session.save(last=True)
-    session.finish(metrics)
+    leave(session, metrics)
     return metrics
 
 

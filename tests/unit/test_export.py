@@ -176,5 +176,19 @@ def test_command(tmp_path: Path, capsys, place: str) -> None:
 
 
 def test_no_policy(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"no policy here; looked for .*policy\.json and .*policy/policy\.json"):
+    (tmp_path / "policy.json").write_text('{"format": "awac-onnx"}')
+    with pytest.raises(ConfigError, match=r"no policy here; looked for .*policy\.safetensors and .*policy/policy\.saf"):
         find_policy(tmp_path)
+
+
+@pytest.mark.parametrize("content", [None, "not json", "[]", '{"mine": true}'])
+def test_a_contract_replaces_nothing_but_a_contract(tmp_path: Path, content: str | None) -> None:
+    small().save(tmp_path)
+    if content is not None:
+        (tmp_path / "policy.json").write_text(content)
+    before = (tmp_path / "policy.json").read_bytes()
+    with pytest.raises(ConfigError, match=r"contract .*policy\.json would replace"):
+        export_onnx(small(), tmp_path / "policy.onnx")
+    assert (tmp_path / "policy.json").read_bytes() == before
+    assert not (tmp_path / "policy.onnx").exists()
+    assert export_onnx(small(), tmp_path / "pen.onnx") == export_onnx(small(), tmp_path / "pen.onnx")

@@ -11,14 +11,13 @@ import numpy as np
 from rich.console import Console
 from tyro.conf import Positional
 
-from awac import checkpoint
 from awac.collect import Act
 from awac.display import table
 from awac.envs import make
 from awac.envs.scores import NAMES
 from awac.errors import ConfigError
 from awac.evaluate import Evaluation, evaluate
-from awac.export import find_policy
+from awac.export import acts_by_checkpoint, find_policy
 from awac.run import RunFolder
 from awac.runtime import Policy
 from awac.video import record
@@ -100,7 +99,7 @@ def actor(options: EvaluateOptions) -> Act:
     run would draw next.
     """
     folder = options.folder
-    if not (folder / "policy").exists() and checkpoint.steps(folder / "checkpoints"):
+    if acts_by_checkpoint(folder):
         from awac.restored import restored
 
         return functools.partial(restored(folder).act, deterministic=not options.stochastic)
