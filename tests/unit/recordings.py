@@ -1,5 +1,6 @@
 """Episodes as a recorder sees them, and what an importer must make of them."""
 
+import h5py
 import numpy as np
 
 from awac.data.imports import read_file
@@ -39,3 +40,26 @@ def assert_holds(dataset, episodes, steps=None):
 
 def ends(dataset):
     return [(bool(e.terminated[-1]), bool(e.truncated[-1])) for e in dataset.episodes]
+
+
+def flat(episodes, terminated=(), successors=True):
+    """The same as flat arrays; episodes in `terminated` end so, the others by their time limit."""
+    arrays = {
+        "observations": np.concatenate([episode["observations"][:-1] for episode in episodes]),
+        "actions": np.concatenate([episode["actions"] for episode in episodes]),
+        "rewards": np.concatenate([episode["rewards"] for episode in episodes]),
+    }
+    ends = np.cumsum([len(episode["actions"]) for episode in episodes]) - 1
+    flags = {"terminals": np.zeros(len(arrays["actions"]), bool), "timeouts": np.zeros(len(arrays["actions"]), bool)}
+    for index, end in enumerate(ends):
+        flags["terminals" if index in terminated else "timeouts"][end] = True
+    if successors:
+        arrays["next_observations"] = np.concatenate([episode["observations"][1:] for episode in episodes])
+    return arrays | flags
+
+
+def write_hdf5(path, arrays):
+    with h5py.File(path, "w") as file:
+        for name, values in arrays.items():
+            file.create_dataset(name, data=values, compression="gzip")
+    return path

@@ -92,6 +92,35 @@ def test_rollouts_with_terminals(tmp_path):
     np.testing.assert_array_equal(dataset.episodes[0].observations[-1], dataset.episodes[0].observations[-2])
 
 
+def one_rollout(path, terminals):
+    episode = recorded((4,))[0]
+    entry = {"observations": episode["observations"][:-1], "actions": episode["actions"], "rewards": episode["rewards"]}
+    np.save(path, np.array([entry | {"terminals": terminals}], object))
+    return path
+
+
+@pytest.mark.parametrize("terminals", [True, np.ones(1), np.arange(4) == 3, np.eye(4)[3][:, None]])
+def test_a_terminal_at_the_end_of_a_rollout(tmp_path, terminals):
+    dataset, _ = imported(one_rollout(tmp_path / "paths.npy", terminals))
+    assert dataset.episodes[0].terminated.tolist() == [False, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("terminals", "code"),
+    [
+        (np.arange(4) == 1, "ending"),
+        (np.arange(4) == 2, "ending"),
+        (np.arange(4) > 1, "ending"),
+        (np.arange(5) == 4, "length"),
+        (np.full(4, 2), "flag-value"),
+        (np.nan, "flag-value"),
+    ],
+)
+def test_a_terminal_elsewhere(tmp_path, terminals, code):
+    _, report = check_stored(read_file(one_rollout(tmp_path / "paths.npy", terminals)))
+    assert [(problem.code, problem.episode) for problem in report.errors] == [(code, 0)]
+
+
 def test_rollouts_of_the_wrong_kind(tmp_path):
     np.save(tmp_path / "words.npy", np.array(["a", 3], object))
     with pytest.raises(DataError, match=r"expected a list of roll-outs.*found str"):

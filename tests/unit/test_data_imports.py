@@ -1,39 +1,13 @@
 """Each importer against a file written as its format is documented, and back."""
 
-import h5py
 import numpy as np
 import pytest
 
 from awac.data import load, write
 from awac.data.flat import FlatLog, cut
 from awac.data.imports import ImportOptions, read_file
-from awac.data.tables import Columns
-from awac.data.validate import check_stored
-from awac.errors import DataError
-from tests.unit.recordings import assert_holds, ends, imported, recorded
-
-
-def flat(episodes, terminated=(), successors=True):
-    """The same as flat arrays; episodes in `terminated` end so, the others by their time limit."""
-    arrays = {
-        "observations": np.concatenate([episode["observations"][:-1] for episode in episodes]),
-        "actions": np.concatenate([episode["actions"] for episode in episodes]),
-        "rewards": np.concatenate([episode["rewards"] for episode in episodes]),
-    }
-    ends = np.cumsum([len(episode["actions"]) for episode in episodes]) - 1
-    flags = {"terminals": np.zeros(len(arrays["actions"]), bool), "timeouts": np.zeros(len(arrays["actions"]), bool)}
-    for index, end in enumerate(ends):
-        flags["terminals" if index in terminated else "timeouts"][end] = True
-    if successors:
-        arrays["next_observations"] = np.concatenate([episode["observations"][1:] for episode in episodes])
-    return arrays | flags
-
-
-def write_hdf5(path, arrays):
-    with h5py.File(path, "w") as file:
-        for name, values in arrays.items():
-            file.create_dataset(name, data=values, compression="gzip")
-    return path
+from awac.errors import ConfigError, DataError
+from tests.unit.recordings import assert_holds, ends, flat, imported, recorded, write_hdf5
 
 
 def test_d4rl_round_trip(tmp_path):
@@ -133,84 +107,9 @@ def test_fields_of_different_length(tmp_path):
         read_file(write_hdf5(tmp_path / "log.hdf5", arrays))
 
 
-def test_npz_with_other_names(tmp_path):
-    episodes = recorded((4, 3))
-    arrays = flat(episodes, terminated=(1,))
-    names = {"observations": "state", "actions": "motor", "rewards": "score", "terminals": "end", "timeouts": "late"}
-    arrays = {names.get(name, name): values for name, values in arrays.items()}
-    np.savez_compressed(tmp_path / "log.npz", **arrays, unused=np.zeros(3))
-    columns = Columns("state", "motor", "score", "end", "late")
-    dataset, _ = imported(tmp_path / "log.npz", ImportOptions(columns=columns))
-    assert_holds(dataset, episodes)
-    assert ends(dataset) == [(False, True), (True, False)]
-    with pytest.raises(DataError, match=r"expected 'observations' for observations.*--columns.observations.*state"):
-        read_file(tmp_path / "log.npz")
-
-
-def test_npz_cut_by_episode_numbers(tmp_path):
-    arrays = {name: values for name, values in flat(recorded((4, 3))).items() if name not in ("terminals", "timeouts")}
-    np.savez(tmp_path / "log.npz", **arrays, episode=[7] * 4 + [9] * 3)
-    dataset, _ = imported(tmp_path / "log.npz")
-    assert [len(episode) for episode in dataset.episodes] == [4, 3]
-    assert ends(dataset) == [(False, True)] * 2
-
-
-def write_csv(path, header, rows):
-    path.write_text("\n".join([header, *(",".join(str(cell) for cell in row) for row in rows)]) + "\n")
-    return path
-
-
-CSV_FIELDS = ("observations", "actions", "rewards", "terminals", "next_observations")
-
-
-def test_csv_round_trip(tmp_path):
-    episodes = recorded((4, 3))
-    arrays = flat(episodes, terminated=(1,))
-    rows = [
-        [index, *observation, *action, reward, terminal, *following]
-        for index, (observation, action, reward, terminal, following) in enumerate(
-            zip(*(arrays[n] for n in CSV_FIELDS), strict=True)
-        )
-    ]
-    header = "time,q_0,q_1,q_2,motor_a,motor_b,reward,fell,next_q_0,next_q_1,next_q_2"
-    path = write_csv(tmp_path / "log.csv", header, rows)  # True and False stand in it as words
-    columns = Columns("q", "motor_*", "reward", "fell", next_observations="next_q_*")
-    dataset, _ = imported(path, ImportOptions(columns=columns))
-    assert_holds(dataset, episodes)
-    assert ends(dataset) == [(False, True), (True, False)]
-    numbers = [[int(cell) if isinstance(cell, (bool, np.bool_)) else cell for cell in row] for row in rows]
-    same, _ = imported(write_csv(path, header, numbers), ImportOptions(columns=columns))
-    np.testing.assert_array_equal(same.transitions().observations, dataset.transitions().observations)
-
-
-@pytest.mark.parametrize(
-    ("rows", "words"),
-    [
-        ([["1", "0", "0", "1"], ["1", "x", "0", "1"]], r"log.csv, row 1, actions: 'x' is no number"),
-        ([["1", "0", "0", "1"], ["1", "0"]], "row 1: 2 cells, the header has 4"),
-        ([["1", "0", "0", "2"]], "row 0, terminated: value 2.0, expected 0 or 1"),
-    ],
-)
-def test_csv_errors_name_the_row(tmp_path, rows, words):
-    path = write_csv(tmp_path / "log.csv", "observations,actions,rewards,terminated", rows)
-    with pytest.raises(DataError, match=words):
-        read_file(path)
-
-
-def test_csv_without_a_needed_column(tmp_path):
-    with pytest.raises(DataError, match=r"expected 'rewards' for rewards.*found observations, actions"):
-        read_file(write_csv(tmp_path / "log.csv", "observations,actions", [[1, 2]]))
-    (tmp_path / "empty.csv").touch()
-    with pytest.raises(DataError, match="expected 'observations'"):
-        read_file(tmp_path / "empty.csv")
-
-
-def test_an_empty_cell_is_no_zero(tmp_path):
-    path = write_csv(tmp_path / "log.csv", "observations,actions,rewards,terminated", [["", 0, 0, 0], [1, 0, 0, 1]])
-    _, report = check_stored(read_file(path))
-    assert [(problem.code, problem.step, problem.field) for problem in report.errors] == [
-        ("not-finite", 0, "observations[0]")
-    ]
+def test_an_episode_length_below_zero():
+    with pytest.raises(ConfigError, match="episode_length is -5; allowed: 0"):
+        ImportOptions(episode_length=-5)
 
 
 def test_unknown_kinds_of_file(tmp_path):

@@ -21,7 +21,8 @@ from awac.errors import DataError
 
 CONTINUES = 1e-5  # relative and absolute difference up to which the next row's observation is this row's successor
 JUMP = 5.0  # times the usual distance between two observations: one that looks like a reset
-OWN = ("observations", "actions", "rewards", "terminated", "truncated", "next_observations", "episode")
+FLAGS = ("terminated", "truncated")
+REQUIRED = ("observations", "actions", "rewards")
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +36,7 @@ class FlatLog:
         infos: further columns (N,).
         names: our name -> the file's, for messages.
         episode_length: steps after which an episode ends, 0 where the log says itself.
+        unread: what else the file has, by its names.
     """
 
     file: str
@@ -42,6 +44,7 @@ class FlatLog:
     infos: Mapping[str, Any] = field(default_factory=dict[str, Any])
     names: Mapping[str, str] = field(default_factory=dict[str, str])
     episode_length: int = 0
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +60,11 @@ def cut(log: FlatLog) -> Cut:
     """Cuts a log into episodes by the rules above.
 
     Raises:
-        DataError: fields are missing or disagree in length, the ends cannot be told, or flags stand one step late.
+        DataError: fields are missing or disagree in length, the ends cannot be told, or flags stand one step late or
+            before an episode's end.
     """
     rows = _rows(log)
-    flags = {name: _flag(log, name, rows) for name in ("terminated", "truncated")}
+    flags = {name: _flag(log, name, rows) for name in FLAGS}
     ends, notes = _ends(log, flags["terminated"] | flags["truncated"])
     starts = np.concatenate([[0], np.flatnonzero(ends[:-1]) + 1]).astype(int)
     stops = np.append(starts[1:], rows)
@@ -78,18 +82,23 @@ def cut(log: FlatLog) -> Cut:
     kept = tuple(episode for episode in episodes if episode is not None)
     if len(kept) < len(episodes):
         notes.append(f"{len(episodes) - len(kept)} episodes of one step without successor were dropped")
-    return Cut(kept, tuple(notes), tuple(_resets_inside(log, starts, stops)))
+    return Cut(kept, tuple(notes), (*_resets_inside(log, starts, stops), *_unread(log)))
 
 
 def _rows(log: FlatLog) -> int:
-    missing = [log.names.get(name, name) for name in OWN[:3] if name not in log.fields]
-    found = {log.names.get(name, name): len(values) for name, values in log.fields.items() if values.ndim}
+    missing = [log.names.get(name, name) for name in REQUIRED if name not in log.fields]
+    named = {log.names.get(name, name): values for name, values in log.fields.items()}
     if missing:
-        raise DataError(f"{log.file}: {', '.join(missing)} missing; found {', '.join(found) or 'nothing'}")
-    lengths = found | {f"infos/{name}": len(values) for name, values in log.infos.items()}
-    if len(set(lengths.values())) != 1 or len(found) != len(log.fields):
+        raise DataError(f"{log.file}: {', '.join(missing)} missing; found {', '.join(named) or 'nothing'}")
+    named |= {f"infos/{name}": values for name, values in log.infos.items()}
+    lengths = {name: len(values) if values.ndim else "one value" for name, values in named.items()}
+    if len(set(lengths.values())) != 1 or "one value" in lengths.values():
         sides = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise DataError(f"{log.file}: fields disagree in length, expected one row per step in each; found {sides}")
+    shapes = {name: log.fields[name].shape for name in ("next_observations", "observations") if name in log.fields}
+    if len(set(shapes.values())) != 1:
+        sides = ", ".join(f"{log.names.get(name, name)} {shape}" for name, shape in shapes.items())
+        raise DataError(f"{log.file}: expected next_observations of the shape of observations; found {sides}")
     rows = len(log.fields["actions"])
     if rows == 0:
         raise DataError(f"{log.file}: there is no row")
@@ -115,8 +124,7 @@ def _ends(log: FlatLog, flagged: np.ndarray) -> tuple[np.ndarray, list[str]]:
     ends, notes = flagged.copy(), list[str]()
     breaks = _breaks(log)
     if "episode" in log.fields:
-        numbers = log.fields["episode"].reshape(len(ends), -1)
-        ends[:-1] |= (numbers[1:] != numbers[:-1]).any(axis=1)
+        ends[:-1] = _changes(log, flagged)
     if breaks is not None:
         _refuse_late_flags(log, ends, breaks)
         unflagged = int((breaks & ~ends).sum())
@@ -130,10 +138,27 @@ def _ends(log: FlatLog, flagged: np.ndarray) -> tuple[np.ndarray, list[str]]:
                 ends[row], last = True, row
     told = breaks is not None or "episode" in log.fields or log.episode_length
     if not told and not ends.any():
-        flags = " or ".join(log.names.get(name, name) for name in ("terminated", "truncated"))
+        flags = " or ".join(log.names.get(name, name) for name in FLAGS)
         hint = "give --episode-length, or an episode column"
         raise DataError(f"{log.file}: {flags} is never set, so episodes cannot be told apart; {hint}")
     return ends, notes
+
+
+def _changes(log: FlatLog, flagged: np.ndarray) -> np.ndarray:
+    """Rows, but for the last, after which the episode column changes."""
+    name, numbers = log.names.get("episode", "episode"), log.fields["episode"].reshape(len(flagged), -1)
+    unknown = np.flatnonzero((numbers != numbers).any(axis=1))  # NaN: an empty cell
+    if len(unknown):
+        raise DataError(f"{log.file}, row {unknown[0]}, {name}: no number, expected that of the episode in every row")
+    changes = (numbers[1:] != numbers[:-1]).any(axis=1)
+    early = np.flatnonzero(flagged[:-1] & ~changes)
+    if len(early):
+        row, flags = early[0], ", ".join(log.names.get(name, name) for name in FLAGS if name in log.fields)
+        raise DataError(
+            f"{log.file}, row {row}, {flags}: set, but by {name} the episode goes on in row {row + 1} "
+            f"({len(early)} such rows); allowed is 1 in an episode's last row"
+        )
+    return changes
 
 
 def _breaks(log: FlatLog) -> np.ndarray | None:
@@ -142,7 +167,7 @@ def _breaks(log: FlatLog) -> np.ndarray | None:
     if following is None or following.shape != observations.shape or following.dtype.kind not in "fiu":
         return None
     rows = len(observations)
-    here, there = following[:-1].reshape(rows - 1, -1), observations[1:].reshape(rows - 1, -1)
+    here, there = following.reshape(rows, -1)[:-1], observations.reshape(rows, -1)[1:]
     with np.errstate(invalid="ignore", over="ignore"):
         differs = (np.abs(here - there) > CONTINUES * (1 + np.abs(there))).any(axis=1)
     return np.append(differs, False)
@@ -152,7 +177,7 @@ def _refuse_late_flags(log: FlatLog, ends: np.ndarray, breaks: np.ndarray) -> No
     unflagged = breaks & ~ends
     late = np.flatnonzero(unflagged[:-1] & ends[1:])
     if len(late) and 2 * len(late) >= unflagged.sum():
-        flags = ", ".join(log.names.get(name, name) for name in ("terminated", "truncated"))
+        flags = ", ".join(log.names.get(name, name) for name in FLAGS)
         raise DataError(
             f"{log.file}, row {late[0] + 1}, {flags}: set one step late in {len(late)} episodes: next_observations of "
             f"row {late[0]} does not go on in row {late[0] + 1}, so the episode ended there"
@@ -178,6 +203,14 @@ def _episode(log: FlatLog, flags: Mapping[str, np.ndarray], index: int, start: i
     fields |= {"observations": observations, "terminated": last & terminated, "truncated": last & truncated}
     infos = {name: values[start:stop] for name, values in log.infos.items()}
     return RawEpisode(fields, log.file, index, infos, None, log.names)
+
+
+def _unread(log: FlatLog) -> list[Problem]:
+    """Flags of other names would be lost without a word."""
+    if not log.unread:
+        return []
+    message = f"not read: {', '.join(log.unread)}; --columns.terminated NAME, and its like, say what a name stands for"
+    return [Problem("not-read", message, file=log.file)]
 
 
 def _resets_inside(log: FlatLog, starts: np.ndarray, stops: np.ndarray) -> list[Problem]:

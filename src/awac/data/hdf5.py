@@ -41,11 +41,15 @@ class Reader:
     remaining: int
 
     def members(self, group: Any) -> list[str]:
-        """The names in a group; refuses links, which may lead out of the file."""
+        """The names in a group; refuses arrays in its place, and links, which may lead out of the file."""
+        if not isinstance(group, h5py.Group):
+            raise DataError(f"{self.path}: {group.name} is an array, expected a group")
         names = list(group)
         self.remaining -= ENTRY * len(names)
         if self.remaining < 0:
             raise DataError(f"{self.path}: {group.name} holds more than a file of this size can")
+        if any(isinstance(name, bytes) for name in names):
+            raise DataError(f"{self.path}: {group.name}: a name in it is no UTF-8")
         links = group.id.links
         for name in names:
             if links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
@@ -100,5 +104,5 @@ def reading(path: Path) -> Generator[Reader, None, None]:
     try:
         with h5py.File(path, "r") as file:
             yield Reader(path, file, allowed_bytes(path.stat().st_size))
-    except (OSError, KeyError, RuntimeError) as error:
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:  # all of them h5py's, for damage
         raise DataError(f"{path}: not a readable HDF5 file: {error}") from error

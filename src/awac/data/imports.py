@@ -15,7 +15,7 @@ from awac.data import flat, hdf5, rollouts, tables
 from awac.data.npz import read_npz
 from awac.data.store import Stored
 from awac.data.tables import Columns
-from awac.errors import DataError
+from awac.errors import ConfigError, DataError
 
 Format = Literal["auto", "d4rl", "dapg", "authors", "npz", "csv"]
 SUFFIXES: Mapping[str, Format] = {
@@ -28,11 +28,19 @@ D4RL_OPTIONAL = ("terminals", "timeouts", "next_observations", "infos", "metadat
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """How a file is to be read."""
+    """How a file is to be read.
+
+    Raises:
+        ConfigError: `episode_length` is negative.
+    """
 
     format: Format = "auto"  # by the file's name where auto
     columns: Columns = field(default_factory=Columns)  # names in the file, for npz and csv
     episode_length: int = 0  # cut every so many steps, for logs that do not mark their time limit; 0: they do
+
+    def __post_init__(self) -> None:
+        if self.episode_length < 0:
+            raise ConfigError(f"episode_length is {self.episode_length}; allowed: 0 (the log says its ends) or more")
 
 
 def read_file(path: Path, options: ImportOptions | None = None) -> Stored:
@@ -84,13 +92,18 @@ def _d4rl(path: Path, options: ImportOptions) -> Stored:
 def _scalar_infos(reader: hdf5.Reader, group: Any) -> dict[str, np.ndarray]:
     """One number per step; simulator states, which are wider, are not needed to learn."""
     names = reader.members(group)
-    return {name: reader.array(group, name) for name in names if getattr(group[name], "ndim", 0) == 1}
+    shapes = {name: getattr(group[name], "shape", ()) for name in names}
+    return {name: reader.array(group, name) for name, shape in shapes.items() if shape and shape[1:] in ((), (1,))}
 
 
 def _npz(path: Path, options: ImportOptions) -> Stored:
-    arrays = read_npz(path)
-    if "episode_lengths" in arrays:
-        return _stored(rollouts.demonstrations(path, arrays))
+    """Flat arrays, with the lengths of the episodes if need be; where these stand alone, as DAPG's do, see there."""
+    arrays, names = read_npz(path), options.columns
+    if rollouts.LENGTHS in arrays:
+        if names == Columns() and not arrays.keys() & {"terminated", "truncated", "next_observations", "episode"}:
+            return _stored(rollouts.demonstrations(path, arrays))
+        if names.episode not in arrays and names.actions in arrays:
+            arrays[names.episode] = rollouts.episode_numbers(path, arrays.pop(rollouts.LENGTHS), arrays[names.actions])
     return _stored(tables.from_arrays(path, arrays, options.columns, options.episode_length))
 
 

@@ -1,12 +1,16 @@
 """Reading `.npz` archives of unknown origin: sizes are compared before anything is unpacked, objects are refused."""
 
+import lzma
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from awac.data.hdf5 import COMPRESSION, SLACK, allowed_bytes
 from awac.errors import DataError
+
+BROKEN = (OSError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError)  # if damaged
 
 HEADER_LIMIT = 64 * 1024  # bytes of a .npy header; real ones have 128
 
@@ -29,7 +33,7 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
                     raise DataError(f"{path}: member {info.filename!r} is there twice")
                 arrays[name] = _read_member(path, archive, info)
             return arrays
-    except (OSError, zipfile.BadZipFile, EOFError, RuntimeError, ValueError) as error:
+    except BROKEN as error:
         raise DataError(f"{path}: not a readable .npz archive: {error}") from error
 
 

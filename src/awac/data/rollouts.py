@@ -19,6 +19,7 @@ from awac.data.store import Stored
 from awac.data.structure import RawEpisode
 from awac.errors import DataError
 
+LENGTHS = "episode_lengths"
 KEY = "state_observation"  # of rlkit's observation dictionaries
 NAMES = {"terminated": "terminals"}
 
@@ -27,22 +28,31 @@ def demonstrations(path: Path, arrays: Mapping[str, np.ndarray]) -> FlatLog:
     """DAPG demonstrations in one npz: `observations`, `actions`, `rewards` or `dense_rewards`, `episode_lengths`.
 
     Raises:
-        DataError: the lengths do not add up to the number of rows.
+        DataError: an array is missing, or the lengths do not add up to the number of rows.
     """
-    lengths = arrays["episode_lengths"]
     rewards = next((name for name in ("rewards", "dense_rewards") if name in arrays), None)
     missing = [name for name in ("observations", "actions") if name not in arrays]
     if missing or rewards is None:
         wanted = ", ".join([*missing, *([] if rewards else ["rewards"])])
         raise DataError(f"{path}: {wanted} missing; found {', '.join(arrays)}")
-    if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or (lengths < 1).any():
-        raise DataError(f"{path}: episode_lengths is {lengths.dtype} {lengths.shape}, expected positive whole numbers")
-    rows = len(arrays["actions"])
-    if int(lengths.sum(dtype=object)) != rows:
-        raise DataError(f"{path}: episode_lengths add up to {lengths.sum()}, actions have {rows} rows")
     fields = {"observations": arrays["observations"], "actions": arrays["actions"], "rewards": arrays[rewards]}
-    fields["episode"] = np.repeat(np.arange(len(lengths)), lengths)
-    return FlatLog(str(path), fields, names={"rewards": rewards})
+    fields["episode"] = episode_numbers(path, arrays[LENGTHS], arrays["actions"])
+    unread = tuple(name for name in arrays if name not in (*fields, rewards, LENGTHS))
+    return FlatLog(str(path), fields, names={"rewards": rewards}, unread=unread)
+
+
+def episode_numbers(path: Path, lengths: np.ndarray, actions: np.ndarray) -> np.ndarray:
+    """The number of each row's episode.
+
+    Raises:
+        DataError: the lengths do not add up to the number of rows.
+    """
+    if lengths.ndim != 1 or lengths.dtype.kind not in "iu" or (lengths < 1).any():
+        raise DataError(f"{path}: {LENGTHS} is {lengths.dtype} {lengths.shape}, expected positive whole numbers")
+    rows = len(actions) if actions.ndim else 0
+    if int(lengths.sum(dtype=object)) != rows:
+        raise DataError(f"{path}: {LENGTHS} add up to {lengths.sum(dtype=object)}, actions have {rows} rows")
+    return np.repeat(np.arange(len(lengths)), lengths)
 
 
 def read(path: Path) -> Stored:
@@ -78,7 +88,10 @@ def _episode(file: str, index: int, entry: Mapping[str, Any]) -> tuple[RawEpisod
         return RawEpisode(raw | flags, file, index), False
     observations, actions = _observations(entry["observations"]), np.asarray(entry["actions"])
     steps = len(actions)
-    terminated = bool(np.any(np.asarray(entry.get("terminals", entry.get("terminated", False)))))
+    last = np.arange(steps) == steps - 1
+    flags = np.asarray(entry.get("terminals", entry.get("terminated", False))).reshape(-1)
+    flags = np.where(last, flags, 0) if flags.size == 1 else flags  # one flag of the whole roll-out, or one per step
+    terminated = bool(flags.any())
     following = entry.get("next_observations")
     short = following is None and not terminated
     if following is not None:
@@ -87,13 +100,12 @@ def _episode(file: str, index: int, entry: Mapping[str, Any]) -> tuple[RawEpisod
         observations = np.concatenate([observations, observations[-1:]])
     kept = steps - short
     rewards = np.asarray(entry["rewards"])
-    last = np.arange(kept) == kept - 1
     fields = {
         "observations": observations,
         "actions": actions[:kept],
         "rewards": rewards[:kept] if len(rewards) in (steps, steps + 1) else rewards,
-        "terminated": last & terminated,
-        "truncated": last & (not terminated),
+        "terminated": flags[:kept] if short else flags,
+        "truncated": last[steps - kept :] & (not terminated),
     }
     return RawEpisode(fields, file, index, _infos(entry.get("env_infos"), kept), None, NAMES), short
 

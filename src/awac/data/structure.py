@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from awac.batch import Provenance
-from awac.data.dataset import Episode
+from awac.data.dataset import SUCCESS_NAMES, Episode
 from awac.data.report import Problem
 
 FIELDS = ("observations", "actions", "rewards", "terminated", "truncated")
@@ -62,11 +62,13 @@ def parse(raw: RawEpisode, provenance: Provenance | None = None) -> tuple[Episod
     problems = problems or _lengths(raw, arrays)
     if problems:
         return None, problems
-    steps = len(arrays["rewards"])
+    infos, problems = _infos(raw, len(arrays["rewards"]))
+    if problems:
+        return None, problems
     chosen = provenance if provenance is not None else raw.provenance
     episode = Episode(
         **arrays,
-        infos=_infos(raw.infos, steps),
+        infos=infos,
         provenance=Provenance.DEMONSTRATION if chosen is None else chosen,
         source=raw.source,
     )
@@ -161,11 +163,19 @@ def _lengths(raw: RawEpisode, arrays: Mapping[str, np.ndarray]) -> list[Problem]
     ]
 
 
-def _infos(infos: Mapping[str, Any], steps: int) -> dict[str, np.ndarray]:
+def _infos(raw: RawEpisode, steps: int) -> tuple[dict[str, np.ndarray], list[Problem]]:
     """Keeps the per-step scalars; a recorder that also stores the infos of `reset` has one entry more."""
     kept: dict[str, np.ndarray] = {}
-    for name, values in infos.items():
+    problems: list[Problem] = []
+    for name, values in raw.infos.items():
         array = np.asarray(values)
-        if array.dtype.kind in "fiub" and array.ndim == 1 and len(array) in (steps, steps + 1):
-            kept[name] = array[len(array) - steps :]
-    return kept
+        if array.ndim == 2 and array.shape[1] == 1:
+            array = array[:, 0]  # a column vector, as in `_shaped`
+        if array.ndim != 1 or len(array) not in (steps, steps + 1):
+            continue
+        array = array[len(array) - steps :]
+        problem = _flags(raw, name, array)[1] if name in SUCCESS_NAMES else None
+        problems += [problem] if problem else []
+        if array.dtype.kind in "fiub":
+            kept[name] = array
+    return kept, problems

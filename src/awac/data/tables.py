@@ -2,10 +2,12 @@
 
 import csv
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
@@ -37,7 +39,7 @@ REQUIRED = ("observations", "actions", "rewards")
 
 
 def from_arrays(path: Path, arrays: Mapping[str, np.ndarray], columns: Columns, episode_length: int = 0) -> FlatLog:
-    """Flat arrays (N, ...), by the names in `columns`; other arrays are left alone.
+    """Flat arrays (N, ...), by the names in `columns`; other arrays are left alone, and named.
 
     Raises:
         DataError: a required or named array is missing.
@@ -45,20 +47,17 @@ def from_arrays(path: Path, arrays: Mapping[str, np.ndarray], columns: Columns, 
     names: dict[str, str] = asdict(columns)
     _require(path, names, {own: name in arrays for own, name in names.items()}, list(arrays))
     fields = {own: arrays[name] for own, name in names.items() if name in arrays}
-    return _log(path, fields, names, episode_length)
+    return _log(path, fields, names, episode_length, [name for name in arrays if name not in names.values()])
 
 
 def from_csv(path: Path, columns: Columns, episode_length: int = 0) -> FlatLog:
     """A CSV with one row per step and a header; numbers, or true and false.
 
     Raises:
-        DataError: a required column is missing, a row is short, or a cell is no number.
+        DataError: a required column is missing, a row is short or long, or a cell is no number.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            header = [name.strip() for name in next(csv.reader(file), list[str]())]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: not a readable CSV file: {error}") from error
+    with _opened(path) as file:
+        header = [name.strip() for name in next(csv.reader(file), list[str]())]
     names: dict[str, str] = asdict(columns)
     chosen = {own: _matching(pattern, header) for own, pattern in names.items()}
     _require(path, names, {own: bool(places) for own, places in chosen.items()}, header)
@@ -69,7 +68,7 @@ def from_csv(path: Path, columns: Columns, episode_length: int = 0) -> FlatLog:
         if fields[name].shape[1] != 1:
             raise DataError(f"{path}: {names[name]!r} stands for {fields[name].shape[1]} columns, expected one")
         fields[name] = fields[name][:, 0]
-    return _log(path, fields, names, episode_length)
+    return _log(path, fields, names, episode_length, [name for i, name in enumerate(header) if name and i not in used])
 
 
 def _require(path: Path, names: Mapping[str, str], present: Mapping[str, bool], found: Sequence[str]) -> None:
@@ -93,24 +92,41 @@ def _matching(patterns: str, header: Sequence[str]) -> list[int]:
     return places
 
 
-def _numbers(path: Path, header: Sequence[str], used: Sequence[int]) -> np.ndarray:
-    """The columns as float64: by NumPy's fast reader, or cell by cell where that stumbles."""
+@contextmanager
+def _opened(path: Path) -> Generator[TextIO, None, None]:
+    """For `csv.reader`. Bytes that are no UTF-8 are escaped: they do no harm in a column that nobody reads."""
     try:
-        return np.loadtxt(
-            path, delimiter=",", skiprows=1, usecols=used, ndmin=2, comments=None, quotechar='"', encoding="utf-8-sig"
-        )
+        with path.open(newline="", encoding="utf-8-sig", errors="backslashreplace") as file:
+            yield file
+    except (OSError, csv.Error) as error:
+        raise DataError(f"{path}: not a readable CSV file: {error}") from error
+
+
+def _numbers(path: Path, header: Sequence[str], used: Sequence[int]) -> np.ndarray:
+    """The columns as float64: by NumPy's fast reader, which takes rows of any width, or cell by cell."""
+    with _opened(path) as file:
+        next(file)
+        plain = all(('"' not in line and line.count(",") == len(header) - 1) or not line.strip() for line in file)
+    try:
+        if plain:
+            return np.loadtxt(
+                path, delimiter=",", skiprows=1, usecols=used, ndmin=2, comments=None, encoding="utf-8-sig"
+            )
     except ValueError:  # words such as true, an empty cell, or an error that the slow reader will place
-        return _cells(path, header, used)
+        pass
+    return _cells(path, header, used)
 
 
 def _cells(path: Path, header: Sequence[str], used: Sequence[int]) -> np.ndarray:
     rows: list[list[float]] = []
-    with path.open(newline="", encoding="utf-8-sig") as file:
+    with _opened(path) as file:
         reader = csv.reader(file)
         next(reader)
         for number, row in enumerate(reader):
             if not row:
                 continue
+            if len(row) == len(header) + 1 and not row[-1].strip():
+                row.pop()  # a comma at the row's end
             if len(row) != len(header):
                 raise DataError(f"{path}, row {number}: {len(row)} cells, the header has {len(header)}")
             rows.append([_number(path, number, header[place], row[place].strip()) for place in used])
@@ -124,7 +140,9 @@ def _number(path: Path, row: int, column: str, cell: str) -> float:
         raise DataError(f"{path}, row {row}, {column}: {cell!r} is no number") from None
 
 
-def _log(path: Path, fields: Mapping[str, np.ndarray], names: Mapping[str, str], episode_length: int) -> FlatLog:
+def _log(
+    path: Path, fields: Mapping[str, np.ndarray], names: Mapping[str, str], episode_length: int, unread: Sequence[str]
+) -> FlatLog:
     own = {name: values for name, values in fields.items() if name != "success"}
     infos = {"success": fields["success"]} if "success" in fields else {}
-    return FlatLog(str(path), own, infos, names, episode_length)
+    return FlatLog(str(path), own, infos, names, episode_length, tuple(unread))
