@@ -157,7 +157,15 @@ def test_success_has_a_distance():
     assert env.reset(seed=0)[1]["success"] is True
 
 
-@pytest.mark.parametrize(("options", "message"), [({"distance": 0.0}, "distance=0.0"), ({"weight": 2.0}, "weight")])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"distance": 0.0}, "distance=0.0"),
+        ({"weight": 2.0}, "weight"),
+        ({"friction": 0.001}, "friction=0.001 of HandReposition: allowed is 0.01 to 5"),
+        ({"domain": "friction=0.5:6"}, "friction=6.0 of HandReposition: allowed is 0.01 to 5"),
+    ],
+)
 def test_impossible_options_are_refused(options, message):
     with pytest.raises(ConfigError, match=message):
         make(ENV, **options)

@@ -264,30 +264,3 @@ def test_randomisation_draws_inside_the_ranges_anew_for_each_episode():
     assert drawn[0] == drawn[3]
     assert len({domain.mass for domain in drawn}) == 3
     assert all(0.5 <= domain.mass <= 2 and domain.latency == 0.02 and domain.friction == 1 for domain in drawn)
-
-
-@pytest.mark.parametrize(
-    ("env_id", "options", "message"),
-    [
-        ("awac/SawyerPush-v0", {"success_distance": 0}, "success_distance=0 .* must be a positive number"),
-        ("awac/SawyerPush-v0", {"hand_start": "left"}, "known are 'uniform' and 'fixed'"),
-        ("awac/SawyerPush-v0", {"control": "torque"}, "known are 'ik' and 'mocap'"),
-        ("awac/SawyerPush-v0", {"gravity": 3}, r"options \['gravity'\] of SawyerPush are unknown"),
-        ("awac/SawyerDrawer-v0", {"open_angle": 30}, "open_angle=30 .*: allowed is more than 0, below 22"),
-        ("awac/SawyerDrawer-v0", {"latency": 0.2}, r"latency=0.2 of a robot task: allowed is 0 to 0\.1"),
-        ("awac/SawyerDrawer-v0", {"mass": float("nan")}, "mass=nan of a robot task"),
-        ("awac/SawyerDrawer-v0", {"domain": "mass"}, "'mass' is not of the form name=low:high"),
-        ("awac/SawyerDrawer-v0", {"domain": "mass=2:1"}, "the range from 2.0 to 1.0 is empty"),
-        ("awac/SawyerDrawer-v0", {"domain": "mass=1:1000"}, "mass=1000.0 of a robot task"),
-        ("awac/SawyerDrawer-v0", {"domain": "height=1:2"}, r"options \['height'\] of SawyerDrawer are unknown"),
-        ("awac/PointMass-v0", {"domain": "mass=1:2"}, "PointMass has no domain parameters to draw"),
-    ],
-)
-def test_impossible_options_are_refused(env_id, options, message):
-    with pytest.raises(ConfigError, match=message):
-        make(env_id, **options)
-
-
-def test_reset_has_no_options():
-    with pytest.raises(ConfigError, match=r"reset options \['goal'\] of SawyerPush: it has none"):
-        SawyerPush().reset(options={"goal": 1})

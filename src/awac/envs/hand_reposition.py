@@ -93,6 +93,8 @@ class HandReposition(RobotTask):
     paper's reset mechanism does before each trajectory, at once.
     """
 
+    friction_range = (0.01, 5.0)  # beyond, MuJoCo's pyramidal friction cones throw the object off or let it sink
+
     def __init__(self, distance: float = DISTANCE, camera_name: str = "close", **options: Any) -> None:
         """Builds the simulation.
 

@@ -16,11 +16,16 @@ def parse_ranges(text: str) -> dict[str, Range]:
     """Ranges from text such as `friction=0.5:2 latency=0:0.05`.
 
     Raises:
-        ConfigError: naming the part that is no range.
+        ConfigError: naming the part that is no range or comes twice, or nothing is to be drawn.
     """
     ranges: dict[str, Range] = {}
-    for part in text.replace(",", " ").split():
+    parts = text.replace(",", " ").split()
+    if not parts:
+        raise ConfigError(f"domain={text!r} draws nothing; expected name=low:high, such as friction=0.5:2")
+    for part in parts:
         name, _, bounds = part.partition("=")
+        if name in ranges:
+            raise ConfigError(f"domain={text!r}: {name} is there twice")
         low, _, high = bounds.partition(":")
         try:
             ranges[name] = (float(low), float(high or low))

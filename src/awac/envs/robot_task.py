@@ -15,13 +15,13 @@ import abc
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from awac.envs import snapshot
+from awac.envs import scene, snapshot
 from awac.errors import CheckpointError, ConfigError
 
 mujoco: Any = importlib.import_module("mujoco")  # it comes without complete types
@@ -71,8 +71,10 @@ class RobotTask(gymnasium.Env[Any, Array], abc.ABC):
         model: the `MjModel`.
         data: its `MjData`.
         domain: the domain parameters in force.
+        friction_range: lowest and highest `friction` that the task's contacts bear.
     """
 
+    friction_range: ClassVar[tuple[float, float]] = (0.0, 100.0)
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": round(1 / PERIOD)}  # noqa: RUF012 - as Gymnasium declares it
 
     def __init__(
@@ -98,7 +100,7 @@ class RobotTask(gymnasium.Env[Any, Array], abc.ABC):
             render_mode: None or `rgb_array`.
             width: of pictures, in pixels.
             height: of pictures, in pixels.
-            camera_name: of the model.
+            camera_name: of the model; where it has no `view`, that is MuJoCo's free camera.
             domain: the attributes of `Domain` by name.
 
         Raises:
@@ -109,6 +111,7 @@ class RobotTask(gymnasium.Env[Any, Array], abc.ABC):
         self.observation_space = observation_space
         self.render_mode = render_mode
         self.mujoco_renderer: Any = None
+        scene.allow_pictures(model, width, height, None if camera_name == "view" else camera_name)
         self._picture = {"width": width, "height": height, "camera_name": camera_name}
         self._nominal = _Nominal(model, objects)
         self.domain = Domain()
@@ -144,7 +147,10 @@ class RobotTask(gymnasium.Env[Any, Array], abc.ABC):
         if unknown:
             known = list(asdict(self.domain))
             raise ConfigError(f"options {unknown} of {type(self).__name__} are unknown; its domain has {known}")
-        domain = replace(self.domain, **{name: float(value) for name, value in parameters.items()})
+        domain = replace(self.domain, **{name: _number(name, value) for name, value in parameters.items()})
+        low, high = self.friction_range
+        if not low <= domain.friction <= high:
+            raise ConfigError(f"friction={domain.friction!r} of {type(self).__name__}: allowed is {low:g} to {high:g}")
         if (domain.friction, domain.mass) != (self.domain.friction, self.domain.mass):
             self._nominal.scale(self.model, domain.friction, domain.mass)
         self.domain = domain
@@ -223,6 +229,13 @@ class RobotTask(gymnasium.Env[Any, Array], abc.ABC):
         if self.domain.observation_noise:
             measured = measured + self.domain.observation_noise * self.np_random.standard_normal(measured.shape)
         return measured
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{name}={value!r} of a robot task: allowed is a number") from error
 
 
 class _Nominal:

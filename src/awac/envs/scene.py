@@ -5,11 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from awac.errors import ConfigError
+
 mujoco: Any = importlib.import_module("mujoco")  # it comes without complete types
 
 Vector = tuple[float, ...]
 
 TIMESTEP = 0.0025  # s
+LARGEST = 4096  # pixels of a side of a picture
 FLOOR = -0.9  # m
 DARK, WOOD, LIGHT = (0.16, 0.16, 0.18, 1), (0.72, 0.6, 0.46, 1), (0.8, 0.81, 0.83, 1)
 SKY = {"rgb1": (0.93, 0.95, 0.97), "rgb2": (0.55, 0.63, 0.72), "width": 256, "height": 256}
@@ -49,3 +52,25 @@ def add_camera(spec: Any, name: str, eye: Vector, target: Vector, field_of_view:
     right /= np.linalg.norm(right)
     axes = [*right, *np.cross(backwards, right)]
     spec.worldbody.add_camera(name=name, pos=eye, xyaxes=axes, fovy=field_of_view)
+
+
+def allow_pictures(model: Any, width: Any, height: Any, camera_name: str | None) -> None:
+    """Makes room in a model for pictures of this size.
+
+    Args:
+        model: compiled.
+        width: in pixels.
+        height: in pixels.
+        camera_name: which camera takes them; None is the free one.
+
+    Raises:
+        ConfigError: no picture has this size, or the model no such camera.
+    """
+    for name, pixels in (("width", width), ("height", height)):
+        if not isinstance(pixels, int | np.integer) or not 1 <= pixels <= LARGEST:
+            raise ConfigError(f"{name}={pixels!r} of pictures: allowed is a whole number from 1 to {LARGEST}")
+    cameras = [model.camera(number).name for number in range(model.ncam)]
+    if camera_name is not None and camera_name not in cameras:
+        raise ConfigError(f"camera_name={camera_name!r} is unknown; the cameras are {', '.join(cameras)}")
+    room = model.vis.global_
+    room.offwidth, room.offheight = max(room.offwidth, width), max(room.offheight, height)
