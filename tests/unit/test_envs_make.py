@@ -79,12 +79,25 @@ def test_unknown_ids_name_the_nearest():
         ("awac/DoorBinary-v0", {"distance": 1.0}, r"its thresholds are \['angle'\]"),
         ("awac/DoorBinary-v0", {"angle": -1.0}, "must be a positive number"),
         ("awac/DoorBinary-v0", {"thresholds": "loose"}, "known are 'paper' and 'released'"),
+        ("awac/PenBinary-v0", {"cosine": 2.0}, "cosine=2.0 .* must be below 1"),
+        ("awac/PenBinary-v0", {"camera_name": "nope"}, "camera_name='nope' is unknown; the cameras are .*fixed"),
+        ("awac/PenBinary-v0", {"gravity": 3}, "cannot be made with the options {'gravity': 3}"),
         ("CartPole-v1", {}, "action_space is Discrete.*supported are a one-dimensional float Box"),
     ],
 )
 def test_impossible_options_and_spaces_are_refused(env_id, options, message):
     with pytest.raises(ConfigError, match=message):
         awac.envs.make(env_id, **options)
+
+
+def test_options_of_pictures_change_no_reward():
+    rewards = awac.envs.relabel("awac/PenBinary-v0", cosine=0.5, camera_name="fixed", width=64)
+    row = np.zeros((1, 45))
+    row[0, 33:39] = 0.8, 0.6, 0, 1, 0, 0
+    assert rewards(row) == 0
+    assert awac.envs.relabel("awac/PenBinary-v0")(row) == -1
+    with pytest.raises(ConfigError, match=r"its thresholds are \['distance', 'cosine'\]"):
+        awac.envs.relabel("awac/PenBinary-v0", angle=1.0)
 
 
 class Spaces(gymnasium.Env):

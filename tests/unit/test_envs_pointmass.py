@@ -78,6 +78,11 @@ def test_reset_options():
         env.reset(options={"speed": (0.0, 0.0)})
 
 
+def test_whether_it_ends_is_true_or_false():
+    with pytest.raises(ConfigError, match="terminate_at_goal='false' of awac/PointMass-v0: allowed is true or false"):
+        PointMass(terminate_at_goal="false")
+
+
 def test_walls_hold():
     env = PointMass()
     env.reset(options={"position": (0.95, 0.0), "goal": (0.0, 0.0)})

@@ -111,7 +111,7 @@ def success_function(task: str, thresholds: str = "paper", **overrides: float) -
             for relocate.
 
     Raises:
-        ConfigError: an unknown task, set of thresholds or threshold, or one that is not a positive number.
+        ConfigError: an unknown task, set of thresholds or threshold, or one that nothing or everything meets.
     """
     if task not in TASKS:
         raise ConfigError(f"task {task!r} is unknown; known are {', '.join(TASKS)}")
@@ -123,6 +123,8 @@ def success_function(task: str, thresholds: str = "paper", **overrides: float) -
             raise ConfigError(f"awac/{task.title()}Binary-v0 has no option {name!r}; its thresholds are {names}")
         if not 0 < value < np.inf:
             raise ConfigError(f"{name}={value!r} of awac/{task.title()}Binary-v0 must be a positive number")
+        if name == "cosine" and value >= 1:
+            raise ConfigError(f"cosine={value!r} of awac/{task.title()}Binary-v0 must be below 1, which none is above")
     chosen = dict(TASKS[task].released) if thresholds == "released" else dict[str, float]()
     return TASKS[task].success(**{**chosen, **overrides})
 
@@ -162,27 +164,35 @@ class BinaryAdroit(gymnasium.Env[Array, Array]):
             simulation_options: passed to gymnasium-robotics, such as `width`, `height` or `camera_name`.
 
         Raises:
-            ConfigError: an unknown task or threshold.
+            ConfigError: an unknown task or threshold, or pictures that cannot be.
         """
-        given = {"distance": distance, "cosine": cosine, "angle": angle}
-        overrides = {name: value for name, value in given.items() if value is not None}
-        self.success = success_function(task, thresholds, **overrides)
+        self.success = success_function(task, thresholds, **_given(distance=distance, cosine=cosine, angle=angle))
         self.dapg_success_steps = TASKS[task].dapg_success_steps
         self.render_mode = render_mode
         if "camera_id" not in simulation_options:
             simulation_options.setdefault("camera_name", TASKS[task].camera)
         self.simulation = _simulation(*TASKS[task].simulation, render_mode=render_mode, **simulation_options)
+        scene = importlib.import_module("awac.envs.scene")  # it imports MuJoCo, which relabelling does without
+        pictures = {"width": self.simulation.width, "height": self.simulation.height}
+        scene.allow_pictures(self.simulation.model, camera_name=simulation_options.get("camera_name"), **pictures)
         self.observation_space = self.simulation.observation_space
         self.action_space = self.simulation.action_space
 
     @staticmethod
-    def reward_function(task: str, thresholds: str = "paper", **overrides: float) -> Callable[[Array], Array]:
+    def reward_function(
+        task: str,
+        thresholds: str = "paper",
+        distance: float | None = None,
+        cosine: float | None = None,
+        angle: float | None = None,
+        **_: Any,
+    ) -> Callable[[Array], Array]:
         """Rewards float32 (n,) as a function of next observations (n, O); for relabelling datasets.
 
         Raises:
             ConfigError: as `success_function`.
         """
-        success = success_function(task, thresholds, **overrides)
+        success = success_function(task, thresholds, **_given(distance=distance, cosine=cosine, angle=angle))
         return lambda next_observations: success(next_observations).astype(np.float32) - np.float32(1)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Array, dict[str, Any]]:
@@ -217,6 +227,10 @@ class BinaryAdroit(gymnasium.Env[Array, Array]):
             CheckpointError: the state is not one of this task, or of another version of MuJoCo.
         """
         snapshot.set_mujoco_state(self.simulation, state)
+
+
+def _given(**thresholds: float | None) -> dict[str, float]:
+    return {name: value for name, value in thresholds.items() if value is not None}
 
 
 def _simulation(module: str, name: str, **options: Any) -> Any:

@@ -84,10 +84,12 @@ class PointMass(gymnasium.Env[Array, Array]):
             render_mode: None or `rgb_array`.
 
         Raises:
-            ConfigError: an unknown reward.
+            ConfigError: an unknown reward, or a `terminate_at_goal` that is neither true nor false.
         """
         if reward not in ("distance", "binary"):
             raise ConfigError(f"reward={reward!r} of awac/PointMass-v0 is unknown; known are 'distance' and 'binary'")
+        if not isinstance(terminate_at_goal, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ConfigError(f"terminate_at_goal={terminate_at_goal!r} of awac/PointMass-v0: allowed is true or false")
         self.reward: Reward = reward
         self.terminate_at_goal = terminate_at_goal
         self.render_mode = render_mode
