@@ -72,7 +72,7 @@ class State(eqx.Module):
 def optimizer(config: Hyperparameters, part: str) -> optax.GradientTransformation:
     """Adam for one part. Weight decay is coupled (added to the gradient before Adam), as the authors' code has it."""
     rate: float = getattr(config, f"{part}_learning_rate")
-    decay = config.actor_weight_decay if part == "actor" else 0.0
+    decay: float = getattr(config, f"{part}_weight_decay", 0.0)  # the actor's; of the model of the data in two methods
     coupled = [optax.add_decayed_weights(decay)] if decay else []
     plain = config.momentum is not None and part in ("actor", "critic")
     return optax.chain(*coupled, optax.sgd(rate, config.momentum) if plain else optax.adam(rate))
@@ -83,16 +83,22 @@ def learning_parts(algorithm: Algorithm) -> dict[str, Loss]:
     return {part: loss for part in PARTS if (loss := getattr(algorithm, part)) is not None}
 
 
-def cloning_first(loss: Loss) -> Loss:
-    """The actor's loss, preceded by `clone_steps` updates of behaviour cloning."""
+def cloning_first(part: str, loss: Loss) -> Loss:
+    """The loss of actor or dual, preceded by `clone_steps` updates in which the actor clones and the dual rests.
+
+    A dual answers to what the actor's own loss does. While that loss is not followed nothing would stop it: SAC's
+    temperature rises by its step size at each update where the clone has less entropy than is asked for.
+    """
 
     def combined(
-        actor: Any, networks: Networks, batch: Batch, config: Hyperparameters, key: PRNGKeyArray
+        own: Any, networks: Networks, batch: Batch, config: Hyperparameters, key: PRNGKeyArray
     ) -> tuple[Scalar, Metrics]:
-        own, metrics = loss(actor, networks, batch, config, key)
-        cloning = likelihood_loss(actor(batch.observations).log_prob(batch.actions))
+        value, metrics = loss(own, networks, batch, config, key)
+        before = jnp.zeros_like(value)
+        if part == "actor":
+            before = likelihood_loss(own(batch.observations).log_prob(batch.actions))
         assert networks.clock is not None
-        return jnp.where(networks.clock.step < config.clone_steps, cloning, own), metrics
+        return jnp.where(networks.clock.step < config.clone_steps, before, value), metrics
 
     return combined
 
@@ -208,7 +214,7 @@ def update(algorithm: Algorithm, config: Hyperparameters, state: State, batch: B
     drawn = dict(zip(own, jax.random.split(loss_key, len(own)), strict=True))
     keys = {"behavior": loss_key} | drawn
     if config.clone_steps:
-        losses["actor"] = cloning_first(losses["actor"])
+        losses |= {part: cloning_first(part, losses[part]) for part in ("actor", "dual") if part in losses}
     late = {part: loss for part, loss in losses.items() if part in DELAYED and config.actor_period > 1}
     early = {part: loss for part, loss in losses.items() if part not in late}
     parts, optimizers, metrics, finite = step_parts(early, state, batch, config, keys)

@@ -24,7 +24,7 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
             "value": "mean_action",
         },
         "locomotion": {"temperature": 2.0, "offline_steps": 50_000},
-        # their internal launchers for the pusher (icml2020/pusher); goals as in rlkit's ObsDictRelabelingBuffer
+        # their internal launchers for the pusher, but for A, whose Q(s, a) was Q_1 there and is the lesser here (icml2020/pusher); goals as in rlkit's ObsDictRelabelingBuffer
         "push": {
             "temperature": 0.1,
             "std": "dependent",
@@ -56,6 +56,8 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
             "updates_per_step": 4.0,
             "relabel": (("future", 0.3), ("resampled", 0.5)),
         },
+        # dense rewards, mostly of failures: bolder weights, and bootstraps before the data's own returns drown the critic
+        "locomotion": {"divergence_bound": 1.5, "return_steps": 5},
         # few and noisy demonstrations: learned by heart after that
         "valve": {"divergence_bound": 1.5, "return_steps": 10, "offline_steps": 5_000},
     },
@@ -75,7 +77,9 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
             "normalize_observations": True,
         },
         "hand": HAND,
-        "locomotion": {"action_std": 0.4},
+        "locomotion": {
+            "action_std": 0.4
+        },  # Ant: 0.2, and Hopper an actor's step of 1e-4, which are for the user to say
     },
     # Wang et al. 2018 with the values of RLlib (rllib/algorithms/marwil); the norm's step size is ours
     ("marwil", "paper"): {
@@ -134,7 +138,7 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
         },
         "hand": HAND,
     },
-    # behaviour cloning as the authors ran it: likelihood, batches of 128
+    # behaviour cloning as the authors ran it: likelihood, batches of 128; not their L2 of 1e-4
     ("bc", "paper"): {"all": {"online_steps": 0, "batch_size": 128, "critics": 0, "actor_weight_decay": 0.0}},
     # Fujimoto et al. 2019, continuous BCQ's code: sizes and rates are its Config's
     ("bcq", "paper"): {"all": {"batch_size": 100}, "hand": HAND},
@@ -153,10 +157,10 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
         },
         "hand": HAND,
     },
-    # rail-berkeley/rlkit with `brac=True`: the authors' AWAC in all else
+    # rail-berkeley/rlkit with `brac=True`, and their scripts for the hand; elsewhere the authors' AWAC in all else
     ("brac_as_run", "paper"): {
         "all": {"offline_batch_size": 128},
-        "hand": HAND | {"actor_hidden": (256, 256)},
+        "hand": HAND,
         "locomotion": {"temperature": 2.0, "advantage_clip": None, "offline_steps": 50_000},
     },
     # Kostrikov et al. 2022, appendix B: locomotion, and beta of 0.5 for the hand
@@ -169,7 +173,8 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
         "all": {"batch_size": 256, "offline_steps": 1_000_000, "clone_steps": 40_000},
         "hand": HAND,
     },
-    # Nakamoto et al. 2023, released code (scripts of antmaze, and of adroit, whose rewards are scaled by 10)
+    # Nakamoto et al. 2023, released code (scripts of antmaze, and of adroit, whose rewards are scaled by 10: here all
+    # that has the unit of a reward is divided by 10); without the Lagrange multiplier of the mazes
     ("cal_ql", "paper"): {
         "all": {"batch_size": 256, "offline_steps": 1_000_000, "mix": (("online", 0.5),)},
         "hand": HAND
@@ -179,6 +184,7 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
             "offline_steps": 20_000,
             "conservative_weight": 0.1,
             "conservative_temperature": 0.1,
+            "initial_temperature": 0.1,
         },
     },
     # Ball et al. 2023, released code: README and configs/rlpd_config.py
@@ -222,6 +228,7 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
             "offline_steps": 20_000,
             "conservative_weight": 0.1,
             "conservative_temperature": 0.1,
+            "initial_temperature": 0.1,
         },
     },
     # Haarnoja et al. 2018, Table 1, with 5 000 random steps as their code has

@@ -43,14 +43,14 @@ def close(found, expected, rtol=1e-4, atol=1e-5):
 
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_adam_with_coupled_decay_on_every_parameter(name, scripted):
-    """The policy's L2 penalty joins its gradient before Adam, on all its parameters; nothing else decays."""
+    """The policy's L2 penalty joins its gradient before Adam, on all its parameters; beside it a data model's."""
     algorithm, config, state, batch = setting(name, actor_weight_decay=0.1)
     history = {part: [] for part in learning_parts(algorithm)}
     start = state.networks
     for _ in range(STEPS):
         for part, loss in learning_parts(algorithm).items():
             at = getattr(state.networks, part)
-            decay = 0.1 if part == "actor" else 0.0
+            decay = {"actor": 0.1, "behavior": getattr(config, "behavior_weight_decay", 0.0)}.get(part, 0.0)
             gradient = gradient_at(loss, part, state, batch, config)
             history[part].append(jax.tree.map(lambda g, x, by=decay: np.float64(g) + by * np.float64(x), gradient, at))
         state, _ = update(algorithm, config, state, batch)

@@ -151,6 +151,7 @@ CALIBRATED = {
     "entropy_backup": False,
     "conservative_weight": 5.0,
     "proposals": 10,
+    "next_candidates": 10,
 }
 # ikostrikov/rlpd: README and configs/rlpd_config.py
 ENSEMBLE = {

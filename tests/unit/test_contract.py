@@ -124,6 +124,17 @@ def test_first_updates_clone_and_later_ones_are_the_methods():
     close(numbers(after.networks.critic), numbers(still.networks.critic))
 
 
+def test_the_temperature_rests_while_the_policy_clones():
+    """Nothing answers it then: it would rise at each update where the clone has less entropy than is asked for."""
+    sac = ALGORITHMS["sac"]
+    config, state = begin(sac, clone_steps=3, initial_temperature=0.5)
+    for _ in range(3):
+        state, _ = update(sac, config, state, BATCH)
+        np.testing.assert_allclose(state.networks.dual, np.log(0.5), rtol=1e-6)
+    state, _ = update(sac, config, state, BATCH)
+    assert abs(state.networks.dual - np.log(0.5)) > 1e-5
+
+
 def test_momentum_is_plain_gradient_descent_with_a_memory():
     """Velocity v = momentum * v + gradient, parameter -= rate * v: for the actor, with no Adam in it."""
     bc = ALGORITHMS["bc"]

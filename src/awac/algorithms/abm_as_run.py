@@ -16,7 +16,7 @@ from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
 from awac.critics import evaluation_loss, gaussian_networks_with_prior
 from awac.figure8 import Row
-from awac.hyperparameters import Hyperparameters, Positive
+from awac.hyperparameters import Hyperparameters, NotNegative, Positive
 from awac.networks import GaussianActor, Networks, lower_q
 from awac.objectives import (
     advantage_weight,
@@ -34,6 +34,8 @@ class Config(Hyperparameters):
     """beta, of prior and policy."""
     advantage_clip: float | None = 2.0
     """Upper clip of the policy's advantage."""
+    behavior_weight_decay: NotNegative = 1e-4
+    """L2 penalty of the prior: their optimiser of it has the policy's."""
 
 
 def behavior_loss(

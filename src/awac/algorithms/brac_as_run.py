@@ -31,15 +31,17 @@ from awac.objectives import (
 
 @dataclass(frozen=True)
 class Config(Hyperparameters):
-    """Settings of BRAC as run; the defaults are those of the authors' AWAC on the hand tasks."""
+    """Settings of BRAC as run; the defaults are those of the authors' scripts for the hand tasks."""
 
     critic_hidden: tuple[int, ...] = (256, 256)
-    temperature: Positive = 0.5
+    temperature: Positive = 0.1
     """lambda of the weights."""
-    advantage_clip: float | None = 0.5
+    advantage_clip: float | None = 2.0
     """Upper clip of the advantage."""
     reward_weight: NotNegative = 1.0
     """Of log pi_b(a | s) beside the reward; 1 in the released code."""
+    behavior_weight_decay: NotNegative = 1e-4
+    """L2 penalty of the model of the data: their optimiser of it has the policy's."""
 
 
 def networks(key: PRNGKeyArray, sizes: Sizes, config: Config) -> Networks:

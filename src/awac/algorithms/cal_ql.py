@@ -18,13 +18,13 @@ from awac.critics import bellman_loss
 from awac.figure8 import Row
 from awac.hyperparameters import Count, NotNegative, Positive
 from awac.networks import CriticEnsemble, Networks, TanhGaussianActor, lower_q
-from awac.pessimism import earned_returns, sampled_gap
+from awac.pessimism import earned_returns, policy_proposals, sampled_gap
 from awac.soft import SoftHyperparameters, soft_networks, soft_policy_loss, soft_target, temperature_loss
 
 
 @dataclass(frozen=True)
 class Config(SoftHyperparameters):
-    """Settings of Cal-QL; the defaults are those of its released code for mazes."""
+    """Settings of Cal-QL; the defaults are those of its released code for mazes, without a Lagrange multiplier."""
 
     critic_hidden: tuple[int, ...] = (256, 256, 256, 256)
     actor_learning_rate: NotNegative = 1e-4
@@ -37,15 +37,19 @@ class Config(SoftHyperparameters):
     """T of T log sum exp(Q / T); rewards r with T are rewards r / T with 1, which is how the released code scales."""
     proposals: Count = 10
     """Actions of each of the three sources, per state."""
+    next_candidates: Count = 10
+    """Actions of the policy of which the best makes the target (`cql_max_target_backup`)."""
 
 
 def critic_loss(
     critic: CriticEnsemble, networks: Networks, batch: Batch, config: Config, key: PRNGKeyArray
 ) -> tuple[Scalar, Metrics]:
-    """Equation 5.1: the Bellman error of soft actor-critic, and the calibrated gap."""
+    """Equation 5.1: the Bellman error by the best of some next actions, and the calibrated gap."""
     next_key, proposal_key = jax.random.split(key)
-    next_actions, log_prob = networks.actor(batch.next_observations).sample_and_log_prob(next_key)
-    next_q = lower_q(networks.target_critic, batch.next_observations, next_actions)
+    candidates = policy_proposals(networks.actor(batch.next_observations), next_key, config.next_candidates)
+    next_q = lower_q(networks.target_critic, batch.next_observations, candidates[0])
+    best = jnp.argmax(next_q, axis=0, keepdims=True)
+    next_q, log_prob = (jnp.take_along_axis(each, best, axis=0)[0] for each in (next_q, candidates[1]))
     next_values = soft_target(next_q, log_prob, networks.dual, config)
     loss, metrics = bellman_loss(critic, batch, next_values, config)
     gap = sampled_gap(

@@ -7,7 +7,8 @@ from tests.oracle.evaluation import bellman_loss, lower_q, soft_sample
 
 MODES = {
     "paper": {},
-    "entropy_backup": {"entropy_backup": True, "proposals": 3},
+    "entropy_backup": {"entropy_backup": True, "proposals": 3, "next_candidates": 4},
+    "one_candidate": {"next_candidates": 1},
     "scaled": {"conservative_temperature": 0.1, "conservative_weight": 0.1},
     "upper_bound": {"q_upper_bound": 0.0},
 }
@@ -15,8 +16,12 @@ MODES = {
 
 def critic(learning, networks, batch, config, noise):
     """Nakamoto et al. 2023, equation 5.1."""
-    actions, log_prob = soft_sample(networks.actor, batch.next_observations, noise)
-    next_values = lower_q(networks.target_critic, batch.next_observations, actions)
+    repeated = np.repeat(batch.next_observations[None], config.next_candidates, axis=0)
+    actions, log_probs = soft_sample(networks.actor, repeated, noise)
+    values = lower_q(networks.target_critic, repeated, actions)
+    best = values.argmax(axis=0)
+    next_values = np.array([values[i, n] for n, i in enumerate(best)])
+    log_prob = np.array([log_probs[i, n] for n, i in enumerate(best)])
     if config.entropy_backup:
         next_values = paper.soft_value(next_values, log_prob, np.exp(networks.dual))
     gaps = paper_soft.gaps(learning, networks, batch, config, noise, batch.returns)
