@@ -24,7 +24,8 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
             "value": "mean_action",
         },
         "locomotion": {"temperature": 2.0, "offline_steps": 50_000},
-        # their internal launchers for the pusher, but for A, whose Q(s, a) was Q_1 there and is the lesser here (icml2020/pusher); goals as in rlkit's ObsDictRelabelingBuffer
+        # their internal launchers for the pusher (icml2020/pusher), but for Q_1 in A, where we have the lesser Q; goals as
+        # in rlkit's ObsDictRelabelingBuffer
         "push": {
             "temperature": 0.1,
             "std": "dependent",
@@ -56,7 +57,7 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
             "updates_per_step": 4.0,
             "relabel": (("future", 0.3), ("resampled", 0.5)),
         },
-        # dense rewards, mostly of failures: bolder weights, and bootstraps before the data's own returns drown the critic
+        # dense rewards of data that mostly fail: bolder weights, less of the data's own returns
         "locomotion": {"divergence_bound": 1.5, "return_steps": 5},
         # few and noisy demonstrations: learned by heart after that
         "valve": {"divergence_bound": 1.5, "return_steps": 10, "offline_steps": 5_000},
