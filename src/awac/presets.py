@@ -24,8 +24,8 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
             "value": "mean_action",
         },
         "locomotion": {"temperature": 2.0, "offline_steps": 50_000},
-        # their internal launchers for the pusher (icml2020/pusher), but for Q_1 in A, where we have the lesser Q; goals as
-        # in rlkit's ObsDictRelabelingBuffer
+        # their internal launchers for the pusher (icml2020/pusher), but for Q_1 in A, where we have the lesser Q; goals
+        # as in rlkit's ObsDictRelabelingBuffer
         "push": {
             "temperature": 0.1,
             "std": "dependent",
