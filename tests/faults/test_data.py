@@ -115,6 +115,10 @@ def test_a_cut_file(stored, part, keep):
         ({"action_space": "not json"}, "action_space is not valid JSON"),
         ({"action_space": json.dumps({"type": "Box", "low": ["x"], "high": [1]})}, "not an array of numbers"),
         ({"total_episodes": 4}, "promises 4 episodes, the file has 3"),
+        ({"awac": [1]}, "metadata.json: awac is a list, expected an object"),
+        ({"awac": {"env_id": ["x"]}}, r"awac.env_id is \['x'\], expected text"),
+        ({"awac": {"versions": ["x"]}}, r"awac.versions is \['x'\], expected an object"),
+        ({"awac": {"env_options": "x"}}, "awac.env_options is 'x', expected an object"),
     ],
 )
 def test_metadata_that_cannot_be_used(stored, changes, words):
@@ -122,6 +126,13 @@ def test_metadata_that_cannot_be_used(stored, changes, words):
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
     with pytest.raises(DataError, match=words):
         load([str(stored)])
+
+
+def test_a_file_that_names_another_environment(stored, capsys):
+    path = stored / "data" / "metadata.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"awac": {"env_id": "awac/SawyerDrawer-v0"}}))
+    assert main(["data", "check", str(stored)]) == 0
+    assert "awac/SawyerDrawer-v0 with the options {} has no rewards for next obs" in capsys.readouterr().out
 
 
 def test_empty_and_tiny(tmp_path):

@@ -64,7 +64,11 @@ def test_nothing_is_overwritten_unasked(tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(("--policy", "nowhere"), "expected a run or policy folder"), (("--episodes", "0"), "episodes is 0; allowed")],
+    [
+        (("--policy", "nowhere"), "expected a run or policy folder"),
+        (("--episodes", "0"), "episodes is 0; allowed"),
+        (("--seed", "-1"), "seed is -1; allowed: 0"),
+    ],
 )
 def test_options_that_are_not_possible(tmp_path, arguments, words, capsys):
     assert run("collect", "--env", ENV, "--to", tmp_path / "data", *arguments) == 2
@@ -118,6 +122,53 @@ def test_import_repairs_and_reports(tmp_path, capsys):
     np.testing.assert_array_equal(made.transitions().rewards, steps.rewards)
     assert (made.env_id, made.metadata["imported_from"]) == (ENV, "log.npz")
     assert {episode.provenance for episode in made.episodes} == {Provenance.ROLLOUT}
+
+
+BINARY = ("reward", "binary")
+
+
+def test_options_of_the_task_are_kept_and_judged_by(tmp_path, capsys):
+    """What was relabelled with options, or collected with them, is checked with the same."""
+    collected(tmp_path, "--episodes", 3)
+    collected(tmp_path, "--episodes", 3, "--env-options", *BINARY, name="binary")
+    made = ("import", tmp_path / "data", "--to", tmp_path / "made", "--relabel", ENV, "--relabel-options", *BINARY)
+    assert run(*made) == 0
+    metadata = load([str(tmp_path / "made")]).metadata
+    assert (metadata["env_id"], metadata["env_options"]) == (ENV, {"reward": "binary"})
+    assert metadata["repairs"] == [f"rewards: recomputed from next observations by {ENV} with reward binary"]
+    assert run("check", tmp_path / "made", tmp_path / "binary") == 0
+    assert "not-the-task" not in capsys.readouterr().out
+    assert run("check", tmp_path / "binary", "--env", ENV) == 0
+    assert "not-the-task" in capsys.readouterr().out
+
+
+def test_options_of_the_task_are_numbers(capsys):
+    relabel = ("check", "bundled:pen", "--relabel", "awac/PenBinary-v0", "--relabel-options", "cosine")
+    assert run(*relabel, "0.9999") == 0
+    assert "by awac/PenBinary-v0 with cosine 0.9999" in capsys.readouterr().out
+    assert run(*relabel, "narrow") == 2
+    assert "{'cosine': 'narrow'}" in capsys.readouterr().err
+
+
+def far_out(tmp_path):
+    """A log whose actions lie outside of the bounds that it does not keep."""
+    steps = collected(tmp_path, "--episodes", 2).transitions()
+    fields = {name: getattr(steps, name) for name in ("observations", "rewards", "truncated", "next_observations")}
+    np.savez(tmp_path / "log.npz", actions=3 * steps.actions, **fields)
+    return tmp_path / "log.npz"
+
+
+@pytest.mark.parametrize("command", ["check", "import"])
+def test_check_and_import_agree(tmp_path, command, capsys):
+    arguments = [command, far_out(tmp_path), *(["--to", tmp_path / "made"] if command == "import" else [])]
+    assert run(*arguments, "--clip-actions") == 2
+    assert "clip_actions: the action bounds of" in capsys.readouterr().err
+    assert run(*arguments, "--relabel", "awac/PenBinary-v0") == 3
+    assert "the environment has (45, 24)" in capsys.readouterr().out
+    assert run(*arguments, "--relabel", ENV) == 3
+    assert "action-bounds" in capsys.readouterr().out
+    assert run(*arguments, "--relabel", ENV, "--clip-actions") == 0
+    assert "repaired: actions: " in capsys.readouterr().out
 
 
 def test_clone_is_the_papers_protocol(tmp_path, monkeypatch):

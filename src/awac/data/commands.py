@@ -16,13 +16,12 @@ from awac.data.options import (
     CheckOptions,
     CloneOptions,
     CollectOptions,
-    EnvOptions,
     ImportCommandOptions,
     InfoOptions,
     MakeOptions,
     Table3Options,
 )
-from awac.data.repair import Repair, task_reward
+from awac.data.repair import EnvOptions, task_reward
 from awac.data.report import Problem, Report
 from awac.data.sources import destination, load, locate, split
 from awac.data.store import Stored, read
@@ -34,11 +33,7 @@ from awac.errors import ConfigError, DataError
 
 def check(options: CheckOptions) -> int:
     """Say what is wrong with data, and what looks wrong; leaves with 3 if it cannot be used."""
-    reading = ImportOptions(options.format, options.columns, options.episode_length)
-    reports = {
-        source: _examine(source, options.env, options.env_options, options.repair, reading, options.download)[1]
-        for source in options.sources
-    }
+    reports = {source: _examine(source, options, options.download)[1] for source in options.sources}
     if options.json:
         _print_json({source: report.to_json() for source, report in reports.items()})
     else:
@@ -66,12 +61,11 @@ def import_(options: ImportCommandOptions) -> int:
     """Convert data to Minari, checked and, if asked for, repaired; leaves with 3 if it cannot be used."""
     folder = destination(options.to)
     refuse_existing(folder, options.overwrite)
-    reading = ImportOptions(options.format, options.columns, options.episode_length)
-    env_id = options.env or options.repair.relabel
-    dataset, report = _examine(options.source, env_id, options.env_options, options.repair, reading, False)
+    env_id, env_options = _environment(options)
+    dataset, report = _examine(options.source, options, False)
     if dataset is not None and report.ok:
         metadata = {**dataset.metadata, "repairs": list(report.repairs)}
-        metadata |= {"env_options": options.env_options} if env_id else {}
+        metadata |= {"env_options": env_options} if env_id else {}
         metadata |= {"description": options.description} if options.description else {}
         complete = Dataset(dataset.episodes, dataset.name, metadata, dataset.action_low, dataset.action_high)
         write(complete, folder, env_id=env_id, overwrite=options.overwrite)
@@ -88,7 +82,8 @@ def collect(options: CollectOptions) -> None:
 
     folder = destination(options.to)
     refuse_existing(folder, options.overwrite)
-    _at_least_one("episodes", options.episodes)
+    _at_least(1, "episodes", options.episodes)
+    _at_least(0, "seed", options.seed)
     spaces = generate.spaces_of(options.env, options.env_options)
     if options.policy == generate.EXPERT:
         act, usual = generate.expert(options.env, spaces, options.seed, options.noise), "demonstration"
@@ -115,8 +110,9 @@ def clone(options: CloneOptions) -> None:
 
     folder = destination(options.to)
     refuse_existing(folder, options.overwrite)
-    _at_least_one("episodes", options.episodes)
-    _at_least_one("steps", options.steps)
+    _at_least(1, "episodes", options.episodes)
+    _at_least(1, "steps", options.steps)
+    _at_least(0, "seed", options.seed)
     demonstrations = load(options.sources, spaces=generate.spaces_of(options.env, options.env_options))
     collection = generate.Collection(
         options.env, options.episodes, options.seed, options.env_options, recipe=_recipe("clone", options)
@@ -147,8 +143,8 @@ def add_expert(options: AddExpertOptions) -> None:
     """Measure the policy of a run, and keep it with its card for `awac data make`."""
     from awac.data import measure
 
-    _at_least_one("episodes", options.episodes)
-    _at_least_one("workers", options.workers)
+    _at_least(1, "episodes", options.episodes)
+    _at_least(1, "workers", options.workers)
     card = measure.add_expert(
         options.run,
         options.task,
@@ -177,6 +173,7 @@ def table3(options: Table3Options) -> None:
 
     from awac.data import table3
 
+    _at_least(0, "seed", options.seed)
     protocol = table3.Protocol(options.updates, options.episodes, options.seed, options.demonstrations, options.experts)
     Console().print(table3.made_rows(options.tasks, protocol, options.output))
 
@@ -195,18 +192,25 @@ COMMANDS: Mapping[str, Callable[[Any], int | None]] = {
 
 
 def _examine(
-    source: str, env_id: str | None, env_options: EnvOptions, repair: Repair, reading: ImportOptions, download: bool
+    source: str, options: CheckOptions | ImportCommandOptions, download: bool
 ) -> tuple[Dataset | None, Report]:
     """Reads and checks one source; what cannot even be read becomes a report too."""
+    reading = ImportOptions(options.format, options.columns, options.episode_length)
     provenance, where = split(source)
     try:
         path = Path(where).expanduser()
         stored: Stored = read_file(path, reading) if path.is_file() else read(locate(where, download=download))
     except DataError as error:
         return None, Report(errors=(Problem("unreadable", str(error)),))
-    spaces = _spaces(env_id, env_options)
-    task = _task(env_id or stored.metadata.get("env_id"), env_options)
-    return check_stored(stored, provenance=provenance, spaces=spaces, repair=repair, task=task)
+    spaces, task = _spaces(*_environment(options)), _task(options, stored.metadata)
+    return check_stored(stored, provenance=provenance, spaces=spaces, repair=options.repair, task=task)
+
+
+def _environment(options: CheckOptions | ImportCommandOptions) -> tuple[str | None, EnvOptions]:
+    """The environment that was asked for, and its options."""
+    repair = options.repair
+    env_id = options.env or repair.relabel
+    return env_id, options.env_options | (repair.relabel_options if env_id == repair.relabel else {})
 
 
 def _spaces(env_id: str | None, env_options: EnvOptions) -> Spaces | None:
@@ -217,8 +221,14 @@ def _spaces(env_id: str | None, env_options: EnvOptions) -> Spaces | None:
     return spaces_of(env_id, env_options)
 
 
-def _task(env_id: str | None, env_options: EnvOptions) -> Callable[[Any], Any] | None:
+def _task(options: CheckOptions | ImportCommandOptions, metadata: Mapping[str, Any]) -> Callable[[Any], Any] | None:
     """The task's own rewards, to compare with; None where they are not known or the environment is not here."""
+    if options.repair.relabel:
+        env_id, env_options = options.repair.relabel, options.repair.relabel_options
+    elif options.env:
+        env_id, env_options = options.env, options.env_options
+    else:
+        env_id, env_options = metadata.get("env_id"), metadata.get("env_options", {}) | options.env_options
     if env_id is None:
         return None
     try:
@@ -244,9 +254,9 @@ def _finish(dataset: Dataset, folder: Path, description: str, overwrite: bool) -
     print(f"{found['episodes']} episodes, {found['transitions']} transitions{said}: written to {folder}")
 
 
-def _at_least_one(name: str, value: int) -> None:
-    if value < 1:
-        raise ConfigError(f"{name} is {value}; allowed: 1 or more")
+def _at_least(least: int, name: str, value: int) -> None:
+    if value < least:
+        raise ConfigError(f"{name} is {value}; allowed: {least} or more")
 
 
 def _print_json(value: Any) -> None:

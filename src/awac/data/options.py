@@ -8,12 +8,11 @@ from typing import Annotated, Literal
 from tyro.conf import OmitArgPrefixes, Positional
 
 from awac.data.imports import Format
-from awac.data.repair import Repair
+from awac.data.repair import EnvOptions, Repair
 from awac.data.tables import Columns
 from awac.envs.locomotion import EXPERTS, Level
 from awac.errors import ConfigError
 
-EnvOptions = dict[str, bool | int | float | str]
 Kind = Literal["demonstration", "rollout", "random", "online"]
 
 
@@ -24,9 +23,10 @@ class CheckOptions:
     sources: Positional[tuple[str, ...]]
     """Minari folders or ids, bundled:NAME, or files of other formats."""
     env: str | None = None
-    """Hold the data against this environment's sizes, action bounds and rewards; the one the file names if left out."""
+    """Hold the data against this environment's sizes, action bounds and rewards; that of --relabel if left out. Without
+    either, against the action bounds in the file and the rewards of the environment that it names."""
     env_options: EnvOptions = field(default_factory=EnvOptions)
-    """Options of the environment."""
+    """Options of the environment; those that the file keeps, where it names the environment."""
     repair: Annotated[Repair, OmitArgPrefixes] = field(default_factory=Repair)
     """What to repair before the check; nothing is written."""
     format: Format = "auto"

@@ -8,6 +8,9 @@ import numpy as np
 
 from awac.data.dataset import Dataset, Episode
 from awac.data.report import Problem
+from awac.errors import ConfigError
+
+EnvOptions = dict[str, bool | int | float | str]  # in this order: the command line takes the first that fits
 
 
 @dataclass(frozen=True)
@@ -19,9 +22,7 @@ class Repair:
     clip_actions: bool = False  # clip actions to their bounds, however far outside
     terminations_are_timeouts: bool = False  # store every `terminated` as `truncated`
     relabel: str | None = None  # recompute rewards from next observations by this environment's task
-    relabel_options: dict[str, str | int | float | bool] = field(  # of that environment, such as thresholds released
-        default_factory=dict[str, str | int | float | bool]
-    )
+    relabel_options: EnvOptions = field(default_factory=EnvOptions)  # of that environment, such as thresholds released
 
 
 def prepare(dataset: Dataset, repair: Repair) -> tuple[Dataset, list[str]]:
@@ -33,7 +34,8 @@ def prepare(dataset: Dataset, repair: Repair) -> tuple[Dataset, list[str]]:
     done: list[str] = []
     if repair.relabel is not None:
         dataset = relabel(dataset, task_reward(repair.relabel, **repair.relabel_options))
-        done.append(f"rewards: recomputed from next observations by {repair.relabel}")
+        options = ", ".join(f"{name} {value}" for name, value in repair.relabel_options.items())
+        done.append(f"rewards: recomputed from next observations by {repair.relabel}{options and f' with {options}'}")
     if repair.terminations_are_timeouts:
         count = sum(bool(episode.terminated.any()) for episode in dataset.episodes)
         dataset = _with(dataset, [_timed_out(episode) for episode in dataset.episodes])
@@ -49,11 +51,26 @@ def task_reward(env_id: str, **options: Any) -> Callable[[np.ndarray], np.ndarra
     """The function from next observations (n, observation) to rewards (n,) of a task, with the environment's options.
 
     Raises:
-        ConfigError: the environment is unknown, or its rewards depend on more.
+        ConfigError: the environment is unknown, or its rewards depend on more; the function too raises it, for next
+            observations or values of options that do not belong to the environment.
     """
     from awac.envs import relabel as find  # gymnasium and MuJoCo: only those who relabel pay for them
 
-    return find(env_id, **options)
+    try:
+        reward = find(env_id, **options)
+    except TypeError as error:
+        raise ConfigError(f"{env_id} has no rewards with the options {options}: {error}") from error
+
+    def rewards(next_observations: np.ndarray) -> np.ndarray:
+        try:
+            return reward(next_observations)
+        except (TypeError, ValueError, IndexError) as error:
+            size = next_observations.shape[-1]
+            raise ConfigError(
+                f"{env_id} with the options {options} has no rewards for next observations of size {size}: {error}"
+            ) from error
+
+    return rewards
 
 
 def relabel(dataset: Dataset, reward: Callable[[np.ndarray], np.ndarray]) -> Dataset:

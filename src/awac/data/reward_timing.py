@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from awac.data.dataset import Episode
+from awac.errors import ConfigError
 
 SAMPLE = 10_000  # steps looked at, in whole episodes spread over the dataset
 CLEAR = 0.1  # a shift explains rewards when it leaves less than this share of the mismatches
@@ -40,7 +41,10 @@ def _spread(episodes: Sequence[Episode]) -> list[Episode]:
 
 def _against_task(sample: Sequence[Episode], task: Callable[[np.ndarray], np.ndarray]) -> list[Finding]:
     rewards = [episode.rewards for episode in sample]
-    expected = [task(episode.observations[1:]) for episode in sample]
+    try:
+        expected = [task(episode.observations[1:]) for episode in sample]
+    except ConfigError as error:  # the file names an environment of other observations
+        return [("not-the-task", "rewards", str(error))]
     shift = _shift(rewards, expected, "the task's own rewards")
     if shift:
         return shift

@@ -62,13 +62,26 @@ def read(folder: Path) -> Stored:
         raise DataError(f"{folder}: no Minari dataset here (data/{METADATA_FILE} and data/{MAIN_FILE} are missing)")
     metadata = read_metadata(data / METADATA_FILE)
     bounds = [_bound(metadata, key, data) for key in ("low", "high")]
-    own = cast("dict[str, Any]", metadata.get("awac") or {})
+    own = _own(metadata, data / METADATA_FILE)
     described = {
         **own,
         "dataset_id": metadata.get("dataset_id", folder.name),
         "description": metadata.get("description", ""),
     }
     return Stored(tuple(_read_episodes(data, metadata)), str(folder), described, bounds[0], bounds[1])
+
+
+def _own(metadata: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """What awac has written there."""
+    own: Any = metadata.get("awac") or {}
+    if not isinstance(own, dict):
+        raise DataError(f"{path}: awac is a {type(own).__name__}, expected an object")
+    own = cast("dict[str, Any]", own)
+    wanted = {"env_id": (str, "text"), "env_options": (dict, "an object"), "versions": (dict, "an object")}
+    for name, (kind, said) in wanted.items():
+        if not isinstance(own.get(name) or kind(), kind):
+            raise DataError(f"{path}: awac.{name} is {own[name]!r}, expected {said}")
+    return own
 
 
 def read_metadata(path: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from awac.data.repair import Repair, clip, drop, prepare
 from awac.data.report import Problem, Report
 from awac.data.store import Stored
 from awac.data.suspicions import Range, Task
-from awac.errors import DataError
+from awac.errors import ConfigError, DataError
 
 TOLERANCE = 1e-4  # of half the action range: float rounding; such actions are clipped with a count, larger ones refused
 
@@ -112,14 +112,19 @@ def examine(
     Returns:
         The dataset as it may be used (None where no episode is left), and what was found. Actions outside their
         bounds by rounding are clipped without being asked, and counted.
+
+    Raises:
+        ConfigError: actions are to be clipped to bounds that are not known, or rewards recomputed that cannot be.
     """
     repair = repair or Repair()
     if not dataset.episodes:
         return None, Report(errors=(Problem("empty-dataset", "there is no episode", file=dataset.name),))
-    dataset, done = prepare(dataset, repair)
     dataset, misfit = _fitted(dataset, spaces)
     if misfit:
-        return None, Report(errors=(misfit,), repairs=tuple(done))
+        return None, Report(errors=(misfit,))
+    if repair.clip_actions and dataset.action_low is None:
+        raise ConfigError(f"clip_actions: the action bounds of {dataset.name} are not known; give --env")
+    dataset, done = prepare(dataset, repair)
     extremes = _extremes(dataset)
     errors = [*_not_finite(dataset, extremes), *_endings(dataset), *_outside(dataset, extremes, repair)]
     if repair.drop_bad_episodes and errors:
