@@ -75,6 +75,17 @@ def test_capturing_changes_nothing():
         assert advance(first, one, 5) == advance(second, two, 5)
 
 
+def test_attributes_that_a_fresh_environment_lacks_or_has_in_another_type():
+    env, fresh = make("HalfCheetah-v5"), make("HalfCheetah-v5")
+    env.reset(seed=0)
+    kept = {"target": np.arange(3.0), "counted": 7, "level": 0.37}
+    vars(env.unwrapped).update(kept)
+    fresh.unwrapped.level = 0  # a whole number only where it begins
+    snapshot.restore(fresh, snapshot.capture(env))
+    found = vars(fresh.unwrapped)
+    assert {name: np.array(found[name]).tolist() for name in kept} == {"target": [0, 1, 2], "counted": 7, "level": 0.37}
+
+
 def test_the_time_limit_goes_on_where_it_was():
     env = made("awac/PointMass-v0")
     env.reset(seed=0)

@@ -100,7 +100,7 @@ def mujoco_state(env: Any) -> dict[str, Array]:
     """The state of an environment with a MuJoCo `model` and `data`: for `get_state` of a task.
 
     It holds MuJoCo's integration state, the model fields that tasks change, derived fields that are read before the
-    next step, and every number and array among the environment's own attributes.
+    next step, and every number and array among the environment's own attributes; nothing else that it may keep.
     """
     mujoco = _mujoco()
     model, data = env.model, env.data
@@ -132,9 +132,11 @@ def set_mujoco_state(env: Any, state: Mapping[str, Array]) -> None:
     model, data = env.model, env.data
     for name in MODEL_FIELDS:
         getattr(model, name)[:] = state[f"model/{name}"]
-    for name, value in _numbers(env).items():
-        saved = state[f"attribute/{name}"]
-        setattr(env, name, type(value)(saved.item()) if saved.ndim == 0 else saved.copy())
+    attributes = _numbers(env)
+    for name, saved in state.items():
+        if name.startswith("attribute/"):
+            name = name.removeprefix("attribute/")
+            setattr(env, name, _like(attributes.get(name), saved))
     specification = int(mujoco.mjtState.mjSTATE_INTEGRATION)
     integration = np.asarray(state["integration"], np.float64)
     mujoco.mj_setState(model, data, integration, specification)
@@ -180,6 +182,17 @@ def _numbers(env: Any) -> dict[str, Any]:
 
 def _is_numeric(value: object) -> bool:
     return isinstance(value, np.ndarray) and cast("Array", value).dtype.kind in "biuf"
+
+
+def _like(value: Any, saved: Array) -> Any:
+    """A saved attribute in the type that it has now; as it is where a fresh environment has none that holds it."""
+    if saved.ndim or isinstance(value, np.ndarray):
+        return saved.copy()
+    number = saved.item()
+    if value is None or not np.isfinite(number):
+        return number
+    alike = type(value)(number)
+    return alike if np.asarray(alike).astype(saved.dtype) == saved else number
 
 
 def _from_json(value: Any) -> Array:
