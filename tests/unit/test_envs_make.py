@@ -82,6 +82,9 @@ def test_unknown_ids_name_the_nearest():
         ("awac/PenBinary-v0", {"cosine": 2.0}, "cosine=2.0 .* must be below 1"),
         ("awac/PenBinary-v0", {"camera_name": "nope"}, "camera_name='nope' is unknown; the cameras are .*fixed"),
         ("awac/PenBinary-v0", {"gravity": 3}, "cannot be made with the options {'gravity': 3}"),
+        ("awac/PointMass-v0", {"max_episode_steps": 0}, r"be positive, actually: 0 \(\w+\.py:\d+\)"),
+        ("FrankaKitchen-v1", {}, r"options {}: AssertionError \(mujoco_utils.py:\d+\)"),
+        ("builtins:dict", {}, "dict returns dict, no gymnasium.Env"),
         ("CartPole-v1", {}, "action_space is Discrete.*supported are a one-dimensional float Box"),
     ],
 )

@@ -4,8 +4,10 @@ import difflib
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import gymnasium
@@ -75,8 +77,9 @@ def build(env_id: str, render_mode: str | None, options: dict[str, Any]) -> Env:
     domain = options.pop("domain", None)
     try:
         env = _from_id(env_id, render_mode, options) if factory is None else _call(factory, render_mode, options)
-    except (TypeError, gymnasium.error.DependencyNotInstalled) as error:
-        raise ConfigError(f"{env_id} cannot be made with the options {options}: {error}") from error
+    except (TypeError, ValueError, AssertionError, gymnasium.error.DependencyNotInstalled) as error:
+        why = f"{str(error) or type(error).__name__} ({_where(error)})"
+        raise ConfigError(f"{env_id} cannot be made with the options {options}: {why}") from error
     except (AttributeError, ImportError, RuntimeError) as error:
         backend = os.environ.get("MUJOCO_GL")
         if backend is None or "mujoco" in sys.modules:
@@ -153,6 +156,12 @@ def _kind(space: Any) -> str:
     return space.dtype.kind
 
 
+def _where(error: BaseException) -> str:
+    """File and line that an error comes from, for whoever wrote that file."""
+    frame = traceback.extract_tb((error.__cause__ or error).__traceback__)[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno}"
+
+
 def _factory(env_id: str) -> Callable[..., Env] | None:
     """The factory of `module:factory`, or None when it is an id (`module:id` imports the module on the way)."""
     module, _, name = env_id.rpartition(":")
@@ -170,6 +179,8 @@ def _call(factory: Callable[..., Env], render_mode: str | None, options: dict[st
     if render_mode is not None:
         options["render_mode"] = render_mode
     env = factory(**options)
+    if not isinstance(cast("Any", env), gymnasium.Env):
+        raise ConfigError(f"{getattr(factory, '__name__', factory)} returns {type(env).__name__}, no gymnasium.Env")
     return env if limit is None else gymnasium.wrappers.TimeLimit(env, limit)
 
 
