@@ -16,6 +16,7 @@ from awac.batch import Batch, Provenance
 from awac.data.dataset import SUCCESS_NAMES
 from awac.envs import snapshot
 from awac.envs.guard import BadTransition, FaultBudget
+from awac.errors import EnvironmentFault
 from awac.scaling import inner_bounds
 
 Array = NDArray[Any]
@@ -86,9 +87,20 @@ class Collector:
             NumPy, float32, `steps` = 1 each.
 
         Raises:
-            EnvironmentFault: too many faults.
+            EnvironmentFault: too many faults; the collector is where it was before, but its episode has ended there.
             DivergedError: the policy's action is not finite.
         """
+        budget, finished = FaultBudget(*self.budget.counts), len(self._finished)
+        begun = self._cut or self._running.length > 0
+        try:
+            return self._fill(act, steps)
+        except EnvironmentFault:
+            self.cut()
+            self.budget, self._cut = budget, begun
+            del self._finished[finished:]
+            raise
+
+    def _fill(self, act: Act, steps: int) -> Batch:
         batch = self._empty(steps)
         self.previous_truncated, self._cut = self._cut, False
         done = 0
@@ -119,6 +131,11 @@ class Collector:
         finished, self._finished = self._finished, []
         return finished
 
+    def cut(self) -> None:
+        """Ends the episode under way before somebody else uses the environment; the next chunk reports it."""
+        self._cut |= self._running.length > 0
+        self._observation, self._running, self._unseeded = None, _Running(), False
+
     def state(self) -> dict[str, Array]:
         """Everything needed to go on exactly, as arrays.
 
@@ -127,9 +144,8 @@ class Collector:
         """
         captured = snapshot.capture(self.env) if self._unseeded else None
         if captured is None:
-            self._cut |= self._running.length > 0
-            self._observation, self._running, self._unseeded = None, _Running(), False
-        counters = [self.budget.steps, self.budget.faults, self.budget.in_a_row, self._seeded_resets, self._cut]
+            self.cut()
+        counters = [*self.budget.counts, self._seeded_resets, self._cut]
         state = {
             "counters": np.array([*counters, self._unseeded], np.int64),
             "running": self._running.to_array(),

@@ -1,6 +1,7 @@
 """One experiment as one frozen record: from options, presets or JSON, and back. An unknown key is an error."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar, cast
@@ -72,6 +73,9 @@ class Experiment(Generic[H]):
     """Updates (offline) or environment steps (online) between evaluations."""
     evaluation_episodes: int = 20
     """Episodes of an evaluation, with the mean action."""
+    evaluation_parallel: int = 10
+    """Environments that play them in lock-step, besides the run's own. 1: the run's own plays them, as a robot is there
+    once; its episode ends then, truncated, where an evaluation begins."""
     log_interval: int = 1_000
     """Updates or environment steps between lines of training metrics."""
     checkpoint_interval: int = 5_000
@@ -87,9 +91,9 @@ class Experiment(Generic[H]):
 
     def __post_init__(self) -> None:
         positive = ("interval", "batch_size", "buffer_capacity", "return_steps", "evaluation_interval")
-        positive += ("evaluation_episodes", "log_interval", "checkpoint_interval", "deadline")
+        positive += ("evaluation_episodes", "evaluation_parallel", "log_interval", "checkpoint_interval", "deadline")
         for name in positive:
-            if getattr(self, name) <= 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} is {getattr(self, name)}; allowed: more than 0")
         for name in (
             "offline_steps",
@@ -99,17 +103,39 @@ class Experiment(Generic[H]):
             "warmup_steps",
             "held_out_episodes",
         ):
-            if getattr(self, name) < 0:
+            if not 0 <= getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} is {getattr(self, name)}; allowed: 0 or more")
-        for name in ("offline_steps", "online_steps", "evaluation_interval", "log_interval", "checkpoint_interval"):
+        for name in (
+            "offline_steps",
+            "online_steps",
+            "random_steps",
+            "warmup_steps",
+            "evaluation_interval",
+            "log_interval",
+            "checkpoint_interval",
+        ):
             if getattr(self, name) % self.interval:
                 raise ConfigError(f"{name} is {getattr(self, name)}; allowed: multiples of interval={self.interval}")
         period = self.hyperparameters.actor_period
         if self.interval % period:
             raise ConfigError(f"interval is {self.interval}; allowed: multiples of actor_period={period}")
         updates = self.updates_per_step * self.interval
-        if updates != round(updates):
+        if not math.isclose(updates, round(updates)):  # .14 * 50 is not quite 7
             raise ConfigError(f"updates_per_step={self.updates_per_step} is no whole number per {self.interval} steps")
+        self._check_fields()
+
+    def _check_fields(self) -> None:
+        if not 0 <= self.seed < 2**63:
+            raise ConfigError(f"seed is {self.seed}; allowed: 0 to {2**63 - 1}")
+        if self.offline_batch_size is not None and self.offline_batch_size <= 0:
+            raise ConfigError(f"offline_batch_size is {self.offline_batch_size}; allowed: more than 0, or None")
+        if isinstance(self.data, str):
+            raise ConfigError(
+                f"data is the text {self.data!r}; allowed: a tuple of sources, as in data=({self.data!r},)"
+            )
+        for name in ("isolate", "deadline", "render_mode"):
+            if name in self.env_options:
+                raise ConfigError(f"env_options has {name}, which no environment gets; allowed: what its factory takes")
 
 
 def seed_of(experiment: Experiment[Any], stream: str) -> int:

@@ -11,7 +11,7 @@ from awac.collect import Act, Env
 from awac.data.dataset import Episode
 from awac.envs import GoalLayout
 from awac.envs.scores import scores
-from awac.rollout import play
+from awac.rollout import OnStep, play
 
 Array = NDArray[Any]
 
@@ -75,8 +75,8 @@ class Evaluator:
         self.make_env, self.episodes, self.seed, self.parallel = make_env, episodes, seed, parallel
         self.envs: list[Env] = []
 
-    def evaluate(self, act: Act) -> Evaluation:
-        """Plays the episodes.
+    def evaluate(self, act: Act, on_step: OnStep | None = None) -> Evaluation:
+        """Plays the episodes; `on_step` as in `play`: what it raises ends the evaluation.
 
         Raises:
             EnvironmentFault: too many faults.
@@ -84,7 +84,7 @@ class Evaluator:
         """
         while len(self.envs) < min(self.parallel, self.episodes):
             self.envs.append(self.make_env())
-        return summarize(play(self.envs, act, self.episodes, self.seed), self.envs[0])
+        return summarize(play(self.envs, act, self.episodes, self.seed, on_step=on_step), self.envs[0])
 
     def close(self) -> None:
         """Closes the environments."""

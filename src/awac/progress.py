@@ -19,6 +19,7 @@ class Progress:
     best: float = float("-inf")  # the best evaluation so far
     regret_sum: float = 0.0  # of the online evaluations
     regret_count: int = 0
+    evaluated: bool = True  # false where an evaluation that was due was left: a resume does it first
     cuts: tuple[int, ...] = ()  # online transitions that a fault or a checkpoint made the last of their episodes
 
 

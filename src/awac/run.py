@@ -134,7 +134,7 @@ class RunFolder:
         Raises:
             ConfigError: other keys differ; each is named with both values.
         """
-        before, after = _flatten(self.config), _flatten(_plain(new))
+        before, after = _flatten(_plain(self.config)), _flatten(_plain(new))
         keys = [key for key in sorted({**before, **after}) if not _is_below(key, may_change)]
         differing = [key for key in keys if before.get(key, "absent") != after.get(key, "absent")]
         if differing:

@@ -28,6 +28,7 @@ from awac.learner import Learner, Sampling, check_sampling
 from awac.metrics import METRICS, MetricsWriter
 from awac.prior import check_unchanged, load_prior, scaling_for
 from awac.progress import Progress, regret_of, rollout_metrics
+from awac.rollout import OnStep
 from awac.run import RunFolder, is_unfinished
 from awac.runtime import Card
 from awac.saver import Saver
@@ -62,7 +63,10 @@ class Session:
         if prior is not None:
             self.learner.insert(prior)
         self.collector = Collector(self.env, Provenance.ONLINE, seed_of(experiment, "environment"))
-        self.evaluator = Evaluator(self.make_env, experiment.evaluation_episodes, seed_of(experiment, "evaluation"))
+        episodes, parallel = experiment.evaluation_episodes, experiment.evaluation_parallel
+        self.evaluator = Evaluator(self.make_env, episodes, seed_of(experiment, "evaluation"), parallel)
+        if parallel == 1:
+            self.evaluator.envs.append(self.env)  # a robot is there once
         self.journal = Journal(folder.journal)
         self.saver = Saver(folder.checkpoints)
         self.progress = Progress()
@@ -105,8 +109,8 @@ class Session:
 
     @property
     def finished(self) -> bool:
-        """Whether both phases are done."""
-        return (
+        """Whether both phases are done, and evaluated."""
+        return self.progress.evaluated and (
             self.progress.offline >= self.experiment.offline_steps
             and self.progress.online >= self.experiment.online_steps
         )
@@ -160,9 +164,22 @@ class Session:
         """The mean action, or what the method takes for its best."""
         return self.learner.act(observations, deterministic=True)
 
-    def evaluate(self) -> dict[str, float]:
-        """Plays the evaluation episodes with the mean action and writes their metrics."""
-        metrics = self.evaluator.evaluate(self.act_best).metrics()
+    def evaluate(self, on_step: OnStep | None = None) -> dict[str, float]:
+        """Plays the evaluation episodes with the mean action and writes their metrics.
+
+        In an environment that it shares with the run, the run's episode ends here.
+
+        Args:
+            on_step: as in `awac.rollout.play`. Where it raises, the evaluation stays due.
+
+        Raises:
+            EnvironmentFault: too many faults; likewise.
+        """
+        self.progress = replace(self.progress, evaluated=False)
+        if self.env in self.evaluator.envs:
+            self.collector.cut()
+        metrics = self.evaluator.evaluate(self.act_best, on_step).metrics()
+        self.progress = replace(self.progress, evaluated=True)
         regret = regret_of(metrics)
         if regret is not None and self.progress.online:
             total, count = self.progress.regret_sum + regret, self.progress.regret_count + 1
@@ -266,8 +283,9 @@ class Session:
 
     def close(self) -> None:
         """Closes environments and files."""
+        if self.env not in self.evaluator.envs:
+            self.env.close()
         self.evaluator.close()
-        self.env.close()
         self.writer.close()
 
     def _trackers(self) -> list[Any]:

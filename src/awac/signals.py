@@ -12,6 +12,10 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _SHOW_CURSOR = b"\x1b[?25h\x1b[0m"  # a live display hides the cursor; leaving at once skips its own clean-up
 
 
+class Stopped(Exception):
+    """Leaves what a stop does not wait for, and what is done again when the run is resumed."""
+
+
 class StopRequest:
     """Turns the first SIGINT or SIGTERM into a flag that the loop reads between steps, and the second into an exit.
 
@@ -37,6 +41,15 @@ class StopRequest:
     def exit_code(self) -> int:
         """128 + the signal's number (130 for SIGINT, 143 for SIGTERM), or 0 if none came."""
         return 0 if self._signal is None else 128 + self._signal
+
+    def check(self, *_: object) -> None:
+        """To be called on the way.
+
+        Raises:
+            Stopped: a signal came.
+        """
+        if self.requested:
+            raise Stopped
 
     def __enter__(self) -> Self:
         """Takes over the signals."""

@@ -1,7 +1,8 @@
 """The one loop: offline steps, then online steps, with no change at the switch."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -10,15 +11,15 @@ import tyro
 
 from awac import checkpoint
 from awac.algorithms import ALGORITHMS
-from awac.config import Experiment, defaults, from_json, to_json
+from awac.config import Experiment, defaults, from_older_json, to_json
 from awac.display import Display
-from awac.errors import AwacError, ConfigError
+from awac.errors import AwacError, ConfigError, EnvironmentFault
 from awac.outcome import leave
 from awac.presets import PRESETS
 from awac.progress import last_evaluation
 from awac.run import RunFolder
 from awac.session import Session
-from awac.signals import StopRequest
+from awac.signals import Stopped, StopRequest
 from awac.task_presets import TASK_PRESETS, make_missing, task_experiment
 
 
@@ -47,7 +48,7 @@ def train(experiment: Experiment[Any], display: Display | None = None) -> Result
         return _run(experiment, folder, None, display or Display(experiment.env))
 
 
-def resume(path: Path, experiment: Experiment[Any] | None = None, display: Display | None = None) -> Result:
+def resume(path: Path | str, experiment: Experiment[Any] | None = None, display: Display | None = None) -> Result:
     """Goes on with a run from its newest checkpoint: to the last bit what it would have been.
 
     Args:
@@ -59,9 +60,10 @@ def resume(path: Path, experiment: Experiment[Any] | None = None, display: Displ
         CheckpointError: no checkpoint can be read.
         ConfigError: it is no run folder, or `experiment` differs.
     """
-    with RunFolder.open(path) as folder:
-        experiment = experiment or from_json(folder.config)
-        folder.check_config(to_json(experiment), may_change=("sinks",))
+    with RunFolder.open(Path(path)) as folder:
+        stored = from_older_json(folder.config)
+        experiment = experiment or stored
+        replace(folder, config=to_json(stored)).check_config(to_json(experiment), may_change=("sinks",))
         saved = checkpoint.load(folder.checkpoints) if checkpoint.steps(folder.checkpoints) else None
         return _run(experiment, folder, saved, display or Display(experiment.env))
 
@@ -74,7 +76,7 @@ def _run(
         try:
             metrics = _loop(session, saved, stop)
         except BaseException as error:
-            _close_after(session, error)
+            _in_any_case(session.close, error)
             raise
         session.close()
     return Result(folder.path, metrics, 0 if session.finished else stop.exit_code)
@@ -84,37 +86,55 @@ def _loop(session: Session, saved: checkpoint.Checkpoint | None, stop: StopReque
     metrics: dict[str, float] = {}
     if saved is None:
         session.restart()
-        metrics = session.evaluate()
+        metrics = _evaluation(session, stop)
     else:
         session.restore(saved)
         metrics = last_evaluation(session.folder.path)
         if session.summarized:
             return metrics
-    while not session.finished and not stop.requested:
-        session.advance()
-        metrics = _records(session) or metrics
+    try:
+        while not session.finished and not stop.requested:
+            if session.progress.evaluated:
+                session.advance()
+                metrics = _records(session, stop) or metrics
+            else:  # left by an earlier stop, or a fault
+                metrics = _evaluation(session, stop) or metrics
+    except EnvironmentFault as error:  # the state is that after the last whole interval
+        _in_any_case(partial(session.save, last=True), error)
+        raise
     session.save(last=True)
     leave(session, metrics)
     return metrics
 
 
-def _close_after(session: Session, error: BaseException) -> None:
-    # what went wrong first is what the user must read; a disk that is full makes closing fail too
+def _in_any_case(act: Callable[[], object], error: BaseException) -> None:
+    # what went wrong first is what the user must read; a disk that is full makes saving and closing fail too
     try:
-        session.close()
+        act()
     except AwacError as second:
-        error.add_note(f"closing the run failed too: {second}")
+        error.add_note(f"saving or closing the run failed too: {second}")
 
 
-def _records(session: Session) -> dict[str, float]:
+def _records(session: Session, stop: StopRequest) -> dict[str, float]:
     """Metrics, evaluation and checkpoint, where they are due; what the evaluation showed."""
-    experiment, metrics, best = session.experiment, dict[str, float](), False
+    experiment = session.experiment
     if session.due(experiment.log_interval):
         session.log()
     if session.due(experiment.evaluation_interval):
-        metrics = session.evaluate()
-        best = session.is_best(metrics)
-    if best or session.due(experiment.checkpoint_interval):
+        return _evaluation(session, stop)
+    if session.due(experiment.checkpoint_interval):
+        session.save()
+    return {}
+
+
+def _evaluation(session: Session, stop: StopRequest) -> dict[str, float]:
+    """What an evaluation shows, with a checkpoint where it is the best or one is due; nothing where a signal came."""
+    try:
+        metrics = session.evaluate(stop.check)
+    except Stopped:
+        return {}
+    best = session.total > 0 and session.is_best(metrics)
+    if best or (session.total > 0 and session.due(session.experiment.checkpoint_interval)):
         session.save(best)
     return metrics
 
@@ -170,10 +190,13 @@ def command(arguments: Sequence[str]) -> int:
 
 def resume_command(arguments: Sequence[str]) -> int:
     """Go on with a run exactly where it stopped: `awac resume FOLDER`, with `--sinks` where those shall change."""
+    if arguments and arguments[0] in ("-h", "--help"):
+        print(f"usage: awac resume FOLDER [--sinks ...]\n\n{resume_command.__doc__}")
+        return 0
     if not arguments or arguments[0].startswith("-"):
         raise ConfigError("usage: awac resume FOLDER [--sinks ...]; the folder of the run comes first")
     path = Path(arguments[0])
-    stored = from_json(RunFolder.view(path).config)
+    stored = from_older_json(RunFolder.view(path).config)
     return resume(path, _complete(stored, arguments[1:], "awac resume FOLDER")).exit_code
 
 

@@ -2,18 +2,23 @@
 
 import json
 import signal
+import sys
+import types
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 
 import awac
 from awac import checkpoint, cli, outcome
 from awac.data.dataset import Dataset
+from awac.data.sources import load
 from awac.data.writer import write
 from awac.envs import make
-from awac.errors import CheckpointError, StorageError
+from awac.errors import CheckpointError, ConfigError, StorageError
+from awac.evaluate import Evaluator
 from awac.exploration import Uniform
 from awac.restored import restored
 from awac.rollout import play
@@ -135,6 +140,118 @@ def test_checkpoints_of_earlier_versions_go_on(tmp_path: Path, monkeypatch: pyte
     checkpoint.save(folder / "checkpoints", saved.step, parts, meta)
     assert restored(folder).scaling.observation_size == 4
     assert cli.main(["resume", str(folder)]) == 0
+
+
+class Robot(gymnasium.Env):
+    """Is there once, and is unwell after `well` steps; cannot be captured."""
+
+    there, taken = 0, 0
+
+    def __init__(self, well: int = 10**6) -> None:
+        if Robot.there:
+            raise ConnectionError("in use by another client")
+        Robot.there, self.well = 1, well
+        self.observation_space = gymnasium.spaces.Box(-9, 9, (3,), np.float32)
+        self.action_space = gymnasium.spaces.Box(-1, 1, (2,), np.float32)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[np.ndarray, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.steps, self.place = 0, self.np_random.normal(size=3).astype(np.float32).clip(-3, 3)
+        return self.place, {}
+
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        Robot.taken += 1
+        if Robot.taken > self.well:
+            raise RuntimeError("the arm has lost its zero")
+        self.steps += 1
+        self.place = (self.place + np.float32(0.1) * action.sum()).clip(-9, 9)
+        return self.place, -float(np.abs(self.place).mean()), False, self.steps == 7, {}
+
+    def close(self) -> None:
+        assert Robot.there == 1
+        Robot.there = 0
+
+
+@pytest.fixture
+def robot(monkeypatch: pytest.MonkeyPatch) -> str:
+    module = types.ModuleType("robot_of_the_test")
+    module.Robot = Robot
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    Robot.there = Robot.taken = 0
+    return "--env robot_of_the_test:Robot --evaluation-parallel 1"
+
+
+def outcome_of(folder: Path) -> dict[str, bytes]:
+    """All that must not depend on how often a run was stopped, and when."""
+    saved = checkpoint.load(folder / "checkpoints", explicit=True)
+    left = {f"{part}/{name}": array.tobytes() for part, arrays in saved.parts.items() for name, array in arrays.items()}
+    left |= {name: (folder / name).read_bytes() for name in ("metrics.jsonl", "summary.json")}
+    return left | {"progress": repr(saved.meta).encode(), "fingerprint": awac.load_policy(folder).fingerprint.encode()}
+
+
+@pytest.mark.parametrize(("env", "evaluation"), [("robot", 1), ("simulator", 2), ("robot", 5)])
+def test_a_stop_in_an_evaluation_is_seen_at_once_and_the_evaluation_done_again(
+    env: str, evaluation: int, robot: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one, one on the way, and the last one; the run is then the one that was never stopped."""
+    more = robot.split() if env == "robot" else []
+    assert cli.main(options(tmp_path / "whole", *more)) == 0
+    evaluate, begun, steps = Evaluator.evaluate, [], []
+
+    def evaluating(self: Evaluator, act: Any, on_step: Any) -> Any:
+        begun.append(None)
+
+        def stepping(env: Any) -> None:
+            if len(begun) == evaluation:
+                steps.append(env)
+                if len(steps) == 3:
+                    stop()
+            on_step(env)
+
+        return evaluate(self, act, stepping)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Evaluator, "evaluate", evaluating)
+        assert cli.main(options(tmp_path / "cut", *more)) == 143
+    assert (len(begun), len(steps)) == (evaluation, 3)
+    assert json.loads((tmp_path / "cut" / "summary.json").read_text())["finished"] is False
+    assert cli.main(["resume", str(tmp_path / "cut")]) == 0
+    whole, cut = outcome_of(tmp_path / "whole"), outcome_of(tmp_path / "cut")
+    assert [name for name in whole if whole[name] != cut[name]] == []
+
+
+def test_what_a_robot_did_before_it_failed_is_kept(robot: str, tmp_path: Path) -> None:
+    """Up to the last whole interval, 50 of 53 steps; the last checkpoint that was due is that of 40."""
+    played = 3 * 14  # three evaluations of two episodes
+    arguments = options(tmp_path / "run", *robot.split(), "--env-options", "well", str(played + 53))
+    assert cli.main(arguments) == 5
+    saved = checkpoint.load(tmp_path / "run" / "checkpoints")
+    assert (saved.meta["online"], saved.meta["journal"], Robot.there) == (50, 50, 0)
+    Robot.taken = -(10**6)
+    assert cli.main(["resume", str(tmp_path / "run")]) == 0
+    written = load([f"{tmp_path}/run/experience"])
+    assert len(written) == ONLINE
+    lengths = [len(episode) for episode in written]
+    assert lengths == [7, 7, 6, 7, 7, 6, 7, 3, 7, 3, 7, 7, 6]  # cut at evaluations, and where the arm failed
+
+
+def test_a_run_of_an_earlier_version_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What its configuration does not name yet has its default, and stays fixed."""
+    with monkeypatch.context() as patch:
+        at(patch, 20, stop)
+        cli.main(options(tmp_path / "run"))
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    del config["evaluation_parallel"]
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config))
+    assert cli.main(["resume", str(tmp_path / "run"), "--evaluation-parallel", "1"]) == 2
+    assert cli.main(["resume", str(tmp_path / "run")]) == 0
+
+
+def test_resume_has_help_and_takes_a_path_as_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["resume", "--help"]) == 0
+    assert "usage: awac resume FOLDER" in capsys.readouterr().out
+    with pytest.raises(ConfigError, match="is no run folder"):
+        awac.resume(str(tmp_path))
 
 
 def test_a_film_that_fails_leaves_a_finished_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

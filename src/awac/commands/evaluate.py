@@ -50,6 +50,8 @@ class EvaluateOptions:
     """How many episodes."""
     seed: int = 0
     """Of the first episode; the next ones count up from it."""
+    parallel: int | None = None
+    """Environments at once; the run's `evaluation_parallel` if left out, and 10 of a policy folder."""
     stochastic: bool = False
     """Sample actions instead of taking the mean."""
     video: Path | None = None
@@ -58,15 +60,17 @@ class EvaluateOptions:
     """Print JSON instead of a table."""
 
     def __post_init__(self) -> None:
-        if self.episodes < 1:
-            raise ConfigError(f"episodes is {self.episodes}; allowed: 1 or more")
+        for name, least in (("episodes", 1), ("seed", 0), ("parallel", 1)):
+            value: int | None = getattr(self, name)
+            if value is not None and value < least:
+                raise ConfigError(f"{name} is {value}; allowed: {least} or more")
 
 
 def command(options: EvaluateOptions) -> None:
     """Rolls out a trained policy and prints success, returns and lengths."""
     env_id, env_options = environment(options)
     make_env = functools.partial(make, env_id, **env_options)
-    found = evaluate(make_env, actor(options), options.episodes, options.seed)
+    found = evaluate(make_env, actor(options), options.episodes, options.seed, parallel(options))
     if options.json:
         print(json.dumps({"env": env_id, "episodes": options.episodes, "seed": options.seed, **found.metrics()}))
     else:
@@ -76,15 +80,23 @@ def command(options: EvaluateOptions) -> None:
         record(env_id, env_options, actor(options), options.video, min(options.episodes, 3), options.seed)
 
 
+def configuration(options: EvaluateOptions) -> Mapping[str, Any]:
+    """That of the run; nothing in a policy folder."""
+    return RunFolder.view(options.folder).config if (options.folder / "config.json").exists() else {}
+
+
+def parallel(options: EvaluateOptions) -> int:
+    """How many environments to open."""
+    return options.parallel or int(configuration(options).get("evaluation_parallel", 10))
+
+
 def environment(options: EvaluateOptions) -> tuple[str, Options]:
     """The environment asked for, else that of the run, else that of the policy's card.
 
     Raises:
         ConfigError: None of them says.
     """
-    config: Mapping[str, Any] = {}
-    if (options.folder / "config.json").exists():
-        config = RunFolder.view(options.folder).config
+    config = configuration(options)
     env_id = options.env or config.get("env") or Policy.load(find_policy(options.folder)).card.environment
     if not env_id:
         raise ConfigError(f"{options.folder} does not say which environment the policy is for; give --env")

@@ -45,6 +45,11 @@ class FaultBudget:
     def __init__(self, steps: int = 0, faults: int = 0, in_a_row: int = 0) -> None:
         self.steps, self.faults, self.in_a_row = steps, faults, in_a_row
 
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Steps, faults and faults in a row: what another budget goes on with."""
+        return self.steps, self.faults, self.in_a_row
+
     def good_step(self) -> None:
         """Counts one step that went well."""
         self.steps += 1

@@ -114,7 +114,11 @@ class IsolatedEnv(gymnasium.Env[Array, Array]):
         with theirs:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=(theirs.fileno(),))
         self.channel = Channel(ours)
-        return self._exchange(self.wish, START_DEADLINE)
+        try:
+            return self._exchange(self.wish, START_DEADLINE)
+        except RuntimeError:  # it said why, and has ended
+            self.close()
+            raise
 
     def _ask(self, call: str, **arguments: Any) -> Any:
         if self.process is None:

@@ -17,7 +17,7 @@ from typing import Any
 from awac.envs import snapshot
 from awac.envs.channel import Channel
 from awac.envs.factory import Env, build
-from awac.errors import ConfigError
+from awac.errors import ConfigError, EnvironmentFault
 
 
 def serve(channel: Channel) -> None:
@@ -28,6 +28,9 @@ def serve(channel: Channel) -> None:
         env = build(wish["env_id"], wish["render_mode"], wish["options"])
     except ConfigError as error:
         channel.send(number, {"refused": str(error)})
+        return
+    except Exception as error:  # noqa: BLE001 - foreign code may raise anything; the other side is told
+        channel.send(number, {"error": str(error) if isinstance(error, EnvironmentFault) else repr(error)})
         return
     channel.send(number, {"value": describe(env)})
     while True:
