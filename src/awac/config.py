@@ -9,6 +9,7 @@ from typing import Any, Generic, Literal, TypeVar, cast
 import numpy as np
 
 from awac.algorithms import ALGORITHMS
+from awac.envs.options import EnvOptions
 from awac.errors import ConfigError
 from awac.hyperparameters import Hyperparameters
 from awac.presets import PRESETS, domain
@@ -29,7 +30,7 @@ class Experiment(Generic[H]):
     """The named set of values that this record started from."""
     env: str = "awac/PenBinary-v0"
     """Gymnasium id, or `module:factory` of your own environment."""
-    env_options: Mapping[str, bool | int | float | str] = field(default_factory=dict[str, bool | int | float | str])
+    env_options: EnvOptions = field(default_factory=EnvOptions)
     """Options of the environment, such as `thresholds released`."""
     data: tuple[str, ...] = ()
     """Prior data: `[demonstration=|rollout=|random=|online=]WHERE`, WHERE a Minari id, a folder or `bundled:pen`."""

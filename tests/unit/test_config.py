@@ -12,6 +12,7 @@ from awac.config import Experiment, defaults, from_json, from_older_json, to_jso
 from awac.errors import ConfigError
 from awac.hyperparameters import Count, CountFromZero, Hyperparameters, Positive
 from awac.presets import PRESETS, ROBOTS, domain
+from awac.training import parse
 from tests.unit.published_presets import HAND, LOCOMOTION, OTHER, PUSH, SOURCES
 
 DRAWER, REPOSITION = "awac/SawyerDrawer-v0", "awac/HandReposition-v0"
@@ -164,3 +165,10 @@ def test_what_an_earlier_version_did_not_know_has_its_default():
         from_older_json({**stored, "deadlin": 1.0})
     with pytest.raises(ConfigError, match="algorithm=''"):
         from_older_json({})
+
+
+def test_true_and_false_in_any_case_are_no_words():
+    words = ["--env-options", "a", "false", "b", "TRUE", "c", "True", "d", "1", "e", "1.5", "f", "falsehood"]
+    options = parse(words).env_options
+    assert options == {"a": False, "b": True, "c": True, "d": 1, "e": 1.5, "f": "falsehood"}
+    assert [type(value) for value in options.values()] == [bool, bool, bool, int, float, str]
