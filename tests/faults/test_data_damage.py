@@ -1,5 +1,6 @@
-"""Bytes that were flipped: every file is refused, or read, and nothing else is raised."""
+"""Bytes that were flipped, and files that grow: each is refused, or read, and nothing else is raised."""
 
+import pickle
 import random
 
 import h5py
@@ -8,6 +9,7 @@ import pytest
 
 from awac.data.imports import read_file
 from awac.data.npz import read_npz
+from awac.data.restricted import load as load_restricted
 from awac.data.validate import check_stored
 from awac.errors import DataError
 from tests.unit.recordings import flat, recorded, write_hdf5
@@ -59,3 +61,18 @@ def test_what_is_no_group_and_no_name(tmp_path, name, words):
         file[name] = np.zeros(4)
     with pytest.raises(DataError, match=words):
         read_file(path)
+
+
+FLOATS = [0.0] * 300
+
+
+@pytest.mark.parametrize(
+    "shared",
+    [[[[FLOATS] * 300] * 300] * 5, [np.zeros(10_000)] * 3000, ["x" * 10_000, *["y"] * 3000]],
+    ids=["lists", "arrays", "text"],
+)
+def test_a_pickle_that_grows_when_it_becomes_arrays(tmp_path, shared):
+    path = tmp_path / "x.pkl"
+    path.write_bytes(pickle.dumps([{"observations": shared, "actions": [[0.0]] * 5, "rewards": FLOATS}]))
+    with pytest.raises(DataError, match=r"x.pkl: refused: \d+ bytes whose lists, one inside the other, stand for \d+"):
+        load_restricted(path)

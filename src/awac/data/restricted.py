@@ -12,7 +12,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
@@ -136,6 +136,8 @@ def load(path: Path) -> Any:
     try:
         _check_sizes(content)
         found = _Unpickler(io.BytesIO(content), encoding="latin1").load()
+        if (unpacked := _unpacked(found, {})) > allowed_bytes(size):
+            raise pickle.UnpicklingError(f"{size} bytes whose lists, one inside the other, stand for {unpacked} bytes")
     except BROKEN as error:
         raise DataError(f"{path}: refused: {error or type(error).__name__}") from error
     if shape is not None and getattr(found, "shape", None) != shape:
@@ -159,6 +161,30 @@ def _object_header(path: Path, file: BinaryIO) -> tuple[int, ...] | None:
     if not dtype.hasobject:
         raise DataError(f"{path}: expected an array of objects (episodes), found {dtype} of shape {shape}")
     return shape
+
+
+def _unpacked(value: Any, known: dict[int, int]) -> int:
+    """Bytes of the arrays that a value becomes; a list that stands in many places is stored once and copied to each."""
+    parts = _parts(value)
+    if parts is None:
+        return 4 * len(value) if isinstance(value, str | bytes) else getattr(value, "nbytes", 8)
+    if id(value) not in known:
+        sizes = [8 if type(part) is float else _unpacked(part, known) for part in parts]
+        widest = max((len(part) for part in parts if isinstance(part, str)), default=0)
+        known[id(value)] = max(
+            sum(sizes), 4 * widest * len(sizes)
+        )  # in an array, every text has the longest one's room
+    return known[id(value)]
+
+
+def _parts(value: Any) -> list[Any] | None:
+    """What a container holds; None where the value is none."""
+    if isinstance(value, np.ndarray):
+        array = cast("np.ndarray", value)
+        return list(array.flat) if array.dtype.hasobject else None
+    if isinstance(value, dict):
+        return list(cast("dict[Any, Any]", value).values())
+    return list(cast("list[Any]", value)) if isinstance(value, list | tuple) else None
 
 
 def _check_sizes(content: bytes) -> None:
