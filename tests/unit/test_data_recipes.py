@@ -188,14 +188,32 @@ def test_interrupted_it_leaves_nothing(kind, experts, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_measurement_that_is_interrupted_leaves_no_entry(run, experts, tmp_path, monkeypatch):
+def test_a_measurement_that_is_interrupted_changes_nothing(run, experts, tmp_path, monkeypatch, capsys):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("awac.data.measure.measure", interrupted)
-    assert data("add-expert", run, "--task", "hopper", "--level", "expert", "--to", tmp_path) == 130
-    with pytest.raises(ConfigError, match="there is no expert policy of hopper"):
-        make(hopper("expert", tmp_path), tmp_path / "none")
+    command = ("add-expert", run, "--task", "hopper", "--level", "expert", "--to")
+    assert data(*command, tmp_path / "new") == 130
+    assert [path.name for path in (tmp_path / "new").rglob("*")] == ["hopper"]
+    there = tmp_path / "there"
+    shutil.copytree(experts, there)
+    before = {path: path.is_file() and path.read_bytes() for path in there.rglob("*")}
+    assert data(*command, there) == 3
+    assert f"{there / 'hopper' / 'expert'}: there is a policy already" in capsys.readouterr().err
+    assert data(*command, there, "--overwrite") == 130
+    assert {path: path.is_file() and path.read_bytes() for path in there.rglob("*")} == before
+
+
+def test_a_policy_takes_the_place_of_another(run, experts, tmp_path):
+    shutil.copytree(experts, tmp_path / "there")
+    where = ("--level", "medium", "--to", tmp_path / "there", "--episodes", 2, "--workers", 1)
+    assert data("add-expert", run, "--task", "hopper", *where, "--overwrite") == 0
+    assert (
+        read_card(tmp_path / "there" / "hopper" / "medium").fingerprint
+        == read_card(experts / "hopper" / "expert").fingerprint
+    )
+    assert sorted(path.name for path in (tmp_path / "there" / "hopper").iterdir()) == ["expert", "medium"]
 
 
 def test_a_missing_policy_is_named_with_the_way_to_it(experts, tmp_path):

@@ -153,6 +153,7 @@ def add_expert(options: AddExpertOptions) -> None:
         step=options.step,
         count=options.episodes,
         workers=options.workers,
+        overwrite=options.overwrite,
     )
     for name, found in {"mean actions": card.mean_action, "sampled actions": card.sampled}.items():
         said = f"return {found.mean:.1f} (std {found.std:.1f}), length {found.length:.1f}"

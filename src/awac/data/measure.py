@@ -1,15 +1,19 @@
 """Returns of policies over many episodes, and entries of `data/experts` with the card that says them."""
 
 import json
+import shutil
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from awac import storage
 from awac.data.parallel import Work, episodes, returns_of, take_episodes
 from awac.envs.locomotion import CARD, ExpertCard, Level, Measured, task_env
-from awac.errors import ConfigError
+from awac.errors import ConfigError, DataError
 from awac.export import find_policy
 from awac.restored import restored_policy
 from awac.run import RunFolder
@@ -37,9 +41,17 @@ def measure(env_id: str, policy: str, count: int, workers: int, *, deterministic
 
 
 def add_expert(
-    run: Path, task: str, level: Level, root: Path, *, step: int | None = None, count: int = 100, workers: int = 1
+    run: Path,
+    task: str,
+    level: Level,
+    root: Path,
+    *,
+    step: int | None = None,
+    count: int = 100,
+    workers: int = 1,
+    overwrite: bool = False,
 ) -> ExpertCard:
-    """Measures the policy of a run, and puts it with its card into `root/task/level`, in place of the one there.
+    """Measures the policy of a run, and puts it with its card into `root/task/level`; an interruption changes nothing.
 
     Args:
         run: a run folder, finished or stopped.
@@ -50,23 +62,57 @@ def add_expert(
             None.
         count: episodes to measure, once with mean actions and once with samples.
         workers: processes that play them.
+        overwrite: take the place of the policy there.
 
     Raises:
         ConfigError: no such task, or a run of another environment.
         CheckpointError: there is no such checkpoint.
+        DataError: there is a policy already, and it may not be replaced.
+        StorageError: the folder cannot be written.
     """
     config = RunFolder.view(run).config
     env_id = task_env(task)
     if config.get("env") != env_id or config.get("env_options"):
         raise ConfigError(f"{run} is a run of {config.get('env')}; {task} is {env_id} without options")
+    place = root / task / level
+    if place.exists() and not overwrite:
+        raise DataError(f"{place}: there is a policy already; choose another place with --to, or --overwrite")
     finished = step is None and (run / "policy").exists()
     policy = Policy.load(find_policy(run)) if finished else restored_policy(run, step)
-    folder = root / task / level
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / CARD).unlink(missing_ok=True)  # an interrupted measurement leaves no entry
-    policy.save(folder)
+    with _replacing(place) as folder:
+        policy.save(folder)
+        card = _measured_card(folder, policy, config, task, level, count, workers)
+        storage.write_new(folder / CARD, json.dumps(asdict(card), indent=2).encode() + b"\n")
+    return card
+
+
+@contextmanager
+def _replacing(place: Path) -> Generator[Path, None, None]:
+    """Gives an empty folder beside `place`, and puts it there when the block ends without an error."""
+    previous = place.with_name(f".{place.name}.previous")
+    with storage.reported(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+    fresh = storage.begin_folder(place)
+    try:
+        yield fresh
+        with storage.reported(place):
+            shutil.rmtree(previous, ignore_errors=True)
+            if place.exists():
+                place.rename(previous)
+            storage.publish(fresh, place)
+            shutil.rmtree(previous, ignore_errors=True)
+    finally:
+        if previous.exists() and not place.exists():
+            previous.rename(place)
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _measured_card(
+    folder: Path, policy: Policy, config: Mapping[str, Any], task: str, level: Level, count: int, workers: int
+) -> ExpertCard:
+    env_id = task_env(task)
     system = describe_system()
-    card = ExpertCard(
+    return ExpertCard(
         task=task,
         level=level,
         env_id=env_id,
@@ -80,5 +126,3 @@ def add_expert(
         commit=system["commit"],
         versions=system["versions"],
     )
-    storage.write_file(folder / CARD, json.dumps(asdict(card), indent=2).encode() + b"\n")
-    return card

@@ -180,6 +180,8 @@ class AddExpertOptions:
     """How many to measure it by."""
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     """Processes that play; they change nothing."""
+    overwrite: bool = False
+    """Replace the policy that is there."""
 
 
 @dataclass(frozen=True)
