@@ -83,7 +83,8 @@ def read_curves(run_folders: Sequence[Path], metric: str = METRIC) -> list[Curve
     groups: dict[tuple[str, str], list[Path]] = {}
     for folder, config, own, name in zip(run_folders, configs, settings, names, strict=True):
         peers = [other for other, theirs in zip(settings, names, strict=True) if theirs == name]
-        apart = [f"{key} {value}" for key, value in own.items() if any(peer.get(key) != value for peer in peers)]
+        # a setting that an earlier version did not know tells nothing apart
+        apart = [f"{key} {value}" for key, value in own.items() if any(peer.get(key, value) != value for peer in peers)]
         groups.setdefault((", ".join([name, *apart]), str(config.get("env", ""))), []).append(folder)
     return [_joined(*group, folders, metric) for group, folders in groups.items()]
 

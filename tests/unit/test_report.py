@@ -57,6 +57,15 @@ def test_environments_are_named_where_they_differ(tmp_path: Path) -> None:
     assert [curve.label for curve in read_curves(folders)] == ["awac paper Ant-v5", "awac paper Hopper-v5"]
 
 
+def test_a_run_of_a_version_that_did_not_know_a_setting_joins_the_others(tmp_path: Path) -> None:
+    folders = [
+        write_run(tmp_path / "old", [0.5], (0,)),
+        write_run(tmp_path / "new", [0.7], (0,), evaluation_parallel=10),
+    ]
+    (curve,) = read_curves(folders)
+    assert (curve.label, curve.scores.tolist()) == ("awac paper", [[0.5], [0.7]])
+
+
 def test_runs_that_differ_in_more_than_their_seed_are_not_averaged(tmp_path: Path) -> None:
     own = {"return_steps": 5, "hyperparameters": {"actor_hidden": [8, 8], "temperature": 0.3}}
     first = write_run(tmp_path / "first", [0.1], (0,), **own)
