@@ -11,7 +11,7 @@ reaching the goal earlier is never worse.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import gymnasium
 import numpy as np
@@ -88,7 +88,7 @@ class PointMass(gymnasium.Env[Array, Array]):
         """
         if reward not in ("distance", "binary"):
             raise ConfigError(f"reward={reward!r} of awac/PointMass-v0 is unknown; known are 'distance' and 'binary'")
-        if not isinstance(terminate_at_goal, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(cast("Any", terminate_at_goal), bool):
             raise ConfigError(f"terminate_at_goal={terminate_at_goal!r} of awac/PointMass-v0: allowed is true or false")
         self.reward: Reward = reward
         self.terminate_at_goal = terminate_at_goal
