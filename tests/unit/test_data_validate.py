@@ -55,6 +55,18 @@ def with_value(array, place, value):
     return array
 
 
+def test_every_episode_is_looked_at_alone(monkeypatch):
+    monkeypatch.setattr("awac.data.validate.TOGETHER", 4)
+    dataset, places = walks(9), [(0, 0), (3, LENGTH - 1), (4, 0), (8, LENGTH - 1)]
+    for index, step in places:
+        episode = dataset.episodes[index]
+        arrays = {"actions": with_value(episode.actions, (step, 1), 2.0), "terminated": np.arange(LENGTH) == step}
+        dataset = changed(dataset, index, rewards=with_value(episode.rewards, step, np.nan), **arrays)
+    expected = {"not-finite": places, "ending": [(0, 0), (4, 0)], "action-bounds": places}
+    found = [(problem.code, (problem.episode, problem.step)) for problem in check(dataset).errors]
+    assert found == [(code, place) for code, where in expected.items() for place in where]
+
+
 def test_good_data_give_no_warning():
     report = check(walks())
     assert (report.errors, report.warnings, report.repairs) == ((), (), ())
@@ -219,13 +231,8 @@ def test_timing_says_nothing_of_too_little():
 
 
 def raw(index=0, **changes):
-    fields = {
-        "observations": np.zeros((4, 2)),
-        "actions": np.zeros((3, 1)),
-        "rewards": np.zeros(3),
-        "terminated": np.zeros(3, bool),
-        "truncated": np.zeros(3, bool),
-    } | changes
+    fields = {"observations": np.zeros((4, 2)), "actions": np.zeros((3, 1)), "rewards": np.zeros(3)}
+    fields |= {"terminated": np.zeros(3, bool), "truncated": np.zeros(3, bool)} | changes
     return RawEpisode({name: value for name, value in fields.items() if value is not None}, "log", index)
 
 

@@ -88,25 +88,22 @@ def drop(dataset: Dataset, problems: Sequence[tuple[int, Problem]]) -> tuple[Dat
     return _with(dataset, kept), [f"dropped: {problem}" for _, problem in problems]
 
 
-def clip(dataset: Dataset) -> tuple[Dataset, list[str]]:
-    """Clips actions to the bounds, where they are known, and counts what it changed."""
+def clip(dataset: Dataset, places: Sequence[int]) -> tuple[Dataset, list[str]]:
+    """Clips actions to the bounds, in the episodes at the places where some are outside, and counts what it changed."""
     low, high = dataset.action_low, dataset.action_high
-    if low is None or high is None:
+    if low is None or high is None or not places:
         return dataset, []
-    count = touched = 0
-    largest = 0.0
-    episodes: list[Episode] = []
-    for episode in dataset.episodes:
-        clipped = np.clip(episode.actions, low, high)
-        changed = int(np.count_nonzero(clipped != episode.actions))
-        if changed:
-            largest = max(largest, float(np.abs(clipped - episode.actions).max()))
-            episode = replace(episode, actions=clipped)
-        count, touched = count + changed, touched + bool(changed)
-        episodes.append(episode)
-    if not count:
-        return dataset, []
-    line = f"actions: clipped {count} components in {touched} episodes to their bounds, the largest by {largest:.3g}"
+    count, largest = 0, 0.0
+    episodes = list(dataset.episodes)
+    for place in places:
+        actions = episodes[place].actions
+        clipped = np.clip(actions, low, high)
+        count += int(np.count_nonzero(clipped != actions))
+        largest = max(largest, float(np.abs(clipped - actions).max()))
+        episodes[place] = replace(episodes[place], actions=clipped)
+    line = (
+        f"actions: clipped {count} components in {len(places)} episodes to their bounds, the largest by {largest:.3g}"
+    )
     return _with(dataset, episodes), [line]
 
 

@@ -96,10 +96,12 @@ def _problem(raw: RawEpisode, code: str, name: str, message: str, value: object)
 
 
 def _missing_and_extra(raw: RawEpisode) -> list[Problem]:
-    found = ", ".join(raw.names.get(name, name) for name in raw.fields) or "nothing"
-    sides = f"expected {', '.join(raw.names.get(name, name) for name in FIELDS)}; found {found}"
     missing = [name for name in FIELDS if name not in raw.fields]
     extra = [name for name in raw.fields if name not in FIELDS]
+    if not missing and not extra:
+        return []
+    found = ", ".join(raw.names.get(name, name) for name in raw.fields) or "nothing"
+    sides = f"expected {', '.join(raw.names.get(name, name) for name in FIELDS)}; found {found}"
     return [
         *(_problem(raw, "missing-field", name, f"field is missing: {sides}", "missing") for name in missing),
         *(_problem(raw, "extra-field", name, f"unknown field: {sides}", "extra") for name in extra),
@@ -126,6 +128,8 @@ def _shaped(raw: RawEpisode, name: str, value: np.ndarray) -> tuple[np.ndarray |
         return _flags(raw, name, value)
     if value.dtype.kind not in "fiu":
         return None, _problem(raw, "dtype", name, f"dtype {value.dtype}, expected a real number type", value.dtype)
+    if value.dtype == np.float32:
+        return np.ascontiguousarray(value), None
     with np.errstate(over="ignore"):  # a value beyond float32 becomes inf, which the finite check then reports
         return np.ascontiguousarray(value, np.float32), None
 
@@ -153,8 +157,10 @@ def _lengths(raw: RawEpisode, arrays: Mapping[str, np.ndarray]) -> list[Problem]
     for name in ("observations", "actions"):
         if arrays[name].shape[1] == 0:
             return [_problem(raw, "shape", name, f"shape {arrays[name].shape}, expected at least one column", 0)]
-    found = ", ".join(f"{name} {len(array)}" for name, array in arrays.items())
     expected = {name: steps + (name == "observations") for name in FIELDS}
+    if all(len(arrays[name]) == length for name, length in expected.items()):
+        return []
+    found = ", ".join(f"{name} {len(array)}" for name, array in arrays.items())
     wanted = ", ".join(f"{name} {length}" for name, length in expected.items())
     return [
         _problem(raw, "length", name, f"unequal lengths: expected {wanted}; found {found}", len(arrays[name]))

@@ -5,6 +5,7 @@ What is merely suspicious is a warning, see `suspicions`.
 """
 
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from awac.data.suspicions import Range, Task
 from awac.errors import ConfigError, DataError
 
 TOLERANCE = 1e-4  # of half the action range: float rounding; such actions are clipped with a count, larger ones refused
+TOGETHER = 100  # episodes that are looked at in one copy: many where they are short, little memory where they are long
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +86,7 @@ def check_stored(
     misfits = structure.sizes(episodes)
     problems += misfits
     wrong = {problem.episode for problem in misfits}
-    kept = tuple(episode for episode in episodes if episode.place[1] not in wrong)
+    kept = tuple(episode for episode in episodes if episode.place[1] not in wrong) if wrong else tuple(episodes)
     dataset = Dataset(kept, stored.name, stored.metadata, stored.action_low, stored.action_high)
     dropped: list[str] = []
     if repair.drop_bad_episodes and kept:
@@ -136,7 +138,7 @@ def examine(
         extremes = _extremes(dataset)
     warnings: list[Problem] = []
     if not errors:
-        dataset, lines = clip(dataset)
+        dataset, lines = clip(dataset, _beyond(dataset, extremes))
         done += lines
         warnings = suspicions.find(dataset, _range(extremes.observations), _range(extremes.actions), task)
     problems = tuple(problem for _, problem in errors)
@@ -160,8 +162,15 @@ def _fitted(dataset: Dataset, spaces: Spaces | None) -> tuple[Dataset, Problem |
 
 def _extremes(dataset: Dataset) -> Extremes:
     def of(name: str) -> tuple[np.ndarray, np.ndarray]:
-        arrays = [getattr(episode, name).reshape(len(getattr(episode, name)), -1) for episode in dataset.episodes]
-        return np.stack([array.min(axis=0) for array in arrays]), np.stack([array.max(axis=0) for array in arrays])
+        low: list[np.ndarray] = []
+        high: list[np.ndarray] = []
+        for first in range(0, len(dataset.episodes), TOGETHER):
+            arrays = [getattr(episode, name) for episode in dataset.episodes[first : first + TOGETHER]]
+            starts = [0, *accumulate(len(array) for array in arrays[:-1])]
+            steps = np.concatenate(arrays).reshape(sum(len(array) for array in arrays), -1)
+            low.append(np.minimum.reduceat(steps, starts, axis=0))
+            high.append(np.maximum.reduceat(steps, starts, axis=0))
+        return np.concatenate(low), np.concatenate(high)
 
     return Extremes(of("observations"), of("actions"), of("rewards"))
 
@@ -195,14 +204,26 @@ def _not_finite(dataset: Dataset, extremes: Extremes) -> list[Located]:
 def _endings(dataset: Dataset) -> list[Located]:
     """`terminated` and `truncated` may only be set on an episode's last step."""
     problems: list[Located] = []
-    for index, episode in enumerate(dataset.episodes):
-        for name in ("terminated", "truncated"):
-            flags = getattr(episode, name)
-            if flags[:-1].any():
-                step = int(np.argmax(flags))
-                message = f"set at step {step}, but the episode goes on to step {len(episode) - 1}"
-                problems.append(_problem(dataset, index, "ending", step, name, message, True))
-    return problems
+    lengths = np.array([len(episode) for episode in dataset.episodes])
+    for name in ("terminated", "truncated"):
+        flags = np.concatenate([getattr(episode, name) for episode in dataset.episodes])
+        flags[np.cumsum(lengths) - 1] = False
+        early: list[int] = np.repeat(np.arange(len(lengths)), lengths)[flags].tolist()
+        for index in sorted(set(early)):
+            step = int(np.argmax(getattr(dataset.episodes[index], name)))
+            message = f"set at step {step}, but the episode goes on to step {lengths[index] - 1}"
+            problems.append(_problem(dataset, index, "ending", step, name, message, True))
+    return sorted(problems, key=lambda problem: problem[0])
+
+
+def _beyond(dataset: Dataset, extremes: Extremes, slack: np.ndarray | float = 0.0) -> list[int]:
+    """Places of the episodes with actions outside of their bounds."""
+    if dataset.action_low is None or dataset.action_high is None:
+        return []
+    smallest, largest = extremes.actions
+    finite = np.isfinite(smallest) & np.isfinite(largest)  # the others are reported as what they are
+    outside = (smallest < dataset.action_low - slack) | (largest > dataset.action_high + slack)
+    return np.flatnonzero((finite & outside).any(axis=1)).tolist()
 
 
 def _outside(dataset: Dataset, extremes: Extremes, repair: Repair) -> list[Located]:
@@ -210,11 +231,8 @@ def _outside(dataset: Dataset, extremes: Extremes, repair: Repair) -> list[Locat
         return []
     low, high = dataset.action_low, dataset.action_high
     slack = TOLERANCE * (high - low) / 2
-    smallest, largest = extremes.actions
-    finite = np.isfinite(smallest) & np.isfinite(largest)  # the others are reported as what they are
-    outside = (finite & ((smallest < low - slack) | (largest > high + slack))).any(axis=1)
     problems: list[Located] = []
-    for index in np.flatnonzero(outside):
+    for index in _beyond(dataset, extremes, slack):
         episode = dataset.episodes[index]
         bad = np.argwhere((episode.actions < low - slack) | (episode.actions > high + slack))
         step, column = bad[0]
@@ -223,7 +241,7 @@ def _outside(dataset: Dataset, extremes: Extremes, repair: Repair) -> list[Locat
             f"value {value:.7g}, allowed are {low[column]:.7g} to {high[column]:.7g} "
             f"({len(bad)} such in this episode; --clip-actions to clip them)"
         )
-        problems.append(_problem(dataset, int(index), "action-bounds", int(step), f"actions[{column}]", message, value))
+        problems.append(_problem(dataset, index, "action-bounds", int(step), f"actions[{column}]", message, value))
     return problems
 
 
