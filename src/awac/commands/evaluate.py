@@ -14,6 +14,7 @@ from tyro.conf import Positional
 from awac.collect import Act
 from awac.display import table
 from awac.envs import make
+from awac.envs.options import EnvOptions
 from awac.envs.scores import NAMES
 from awac.errors import ConfigError
 from awac.evaluate import Evaluation, evaluate
@@ -21,8 +22,6 @@ from awac.export import acts_by_checkpoint, find_policy
 from awac.run import RunFolder
 from awac.runtime import Policy
 from awac.video import record
-
-Options = dict[str, bool | int | float | str]
 
 ROWS = {
     "eval/success_rate": "success at the last step",
@@ -44,7 +43,7 @@ class EvaluateOptions:
     """Run folder, or policy folder (`policy.safetensors` and `policy.json`)."""
     env: str | None = None
     """Gymnasium id or `module:factory`; the one that the policy was trained in if left out."""
-    env_options: Options = field(default_factory=Options)
+    env_options: EnvOptions = field(default_factory=EnvOptions)
     """Options of the environment; those of the run if left out."""
     episodes: int = 100
     """How many episodes."""
@@ -90,7 +89,7 @@ def parallel(options: EvaluateOptions) -> int:
     return options.parallel or int(configuration(options).get("evaluation_parallel", 10))
 
 
-def environment(options: EvaluateOptions) -> tuple[str, Options]:
+def environment(options: EvaluateOptions) -> tuple[str, EnvOptions]:
     """The environment asked for, else that of the run, else that of the policy's card.
 
     Raises:
@@ -101,7 +100,7 @@ def environment(options: EvaluateOptions) -> tuple[str, Options]:
     if not env_id:
         raise ConfigError(f"{options.folder} does not say which environment the policy is for; give --env")
     same = env_id == config.get("env")
-    return env_id, options.env_options or (cast("Options", config.get("env_options", {})) if same else {})
+    return env_id, options.env_options or (cast("EnvOptions", config.get("env_options", {})) if same else {})
 
 
 def actor(options: EvaluateOptions) -> Act:

@@ -8,9 +8,8 @@ import numpy as np
 
 from awac.data.dataset import Dataset, Episode
 from awac.data.report import Problem
+from awac.envs.options import EnvOptions
 from awac.errors import ConfigError
-
-EnvOptions = dict[str, bool | int | float | str]  # in this order: the command line takes the first that fits
 
 
 @dataclass(frozen=True)
