@@ -142,14 +142,14 @@ def test_demonstrations_and_their_clone(experts, tmp_path, monkeypatch):
     assert cloned.metadata["policies"]["expert"]["fingerprint"] == card.fingerprint
 
 
-def test_replay_is_what_the_training_lived_through(run, experts, tmp_path):
-    place = tmp_path / "replay-v0"
-    assert data("make", "hopper-medium-replay-v0", "--to", place, "--experts", experts) == 0
-    found, lived = load([str(place)]).transitions(), load([str(run / "experience")]).transitions()
+def test_replay_is_what_the_training_lived_through(run, experts, tmp_path, monkeypatch):
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))  # the training's own experience is written in there too
+    assert data("make", "hopper-medium-replay-v0", "--experts", experts) == 0
+    found, lived = load(["awac/hopper/medium-replay-v0"]).transitions(), load([str(run / "experience")]).transitions()
     assert len(found.rewards) == 100
     np.testing.assert_array_equal(found.observations, lived.observations[:100])
     np.testing.assert_array_equal(found.actions, lived.actions[:100])
-    assert [path.name for path in tmp_path.iterdir()] == ["replay-v0"]
+    assert [path.name for path in (tmp_path / "awac" / "hopper").iterdir()] == ["medium-replay-v0"]
     with pytest.raises(ConfigError, match="steps is 150; allowed: at most 100"):
         make(hopper("medium-replay", experts, steps=150), tmp_path / "run")
 

@@ -153,8 +153,9 @@ def _minari_id(folder: Path) -> str:
     pattern = _minari("dataset.minari_dataset").DATASET_ID_RE
     root = minari_root().resolve()
     place = folder.resolve()
-    if place.is_relative_to(root):
-        name = place.relative_to(root).as_posix()
+    inside = place.relative_to(root).parts if place.is_relative_to(root) else (".",)
+    if not any(part.startswith(".") for part in inside):  # in a hidden folder is what is not finished
+        name = "/".join(inside)
         match = pattern.fullmatch(name)
         if match is None or match.group("version") is None:
             raise DataError(f"{folder}: in Minari's root a dataset is named (namespace/)name-v0, not {name!r}")
