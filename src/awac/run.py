@@ -31,7 +31,7 @@ SUMMARY = "summary.json"
 EXPERIENCE = "experience"
 
 _MADE_FIRST = {LOCK, SYSTEM, "checkpoints", "journal", "tensorboard"}  # what a start that was killed may leave
-_MOVING = {"started", "host", "processors", "modified"}  # of system.json: differences that no one need hear of
+_MOVING = {"started", "host", "modified"}  # of system.json: differences that no one need hear of
 
 logger = logging.getLogger(__name__)
 
@@ -221,7 +221,8 @@ def _warn_of_changes(path: Path, before: Mapping[str, Any], now: Mapping[str, An
     changed = [key for key in new if key.split(".")[0] not in _MOVING and old.get(key) != new[key]]
     if changed:
         texts = [f"{key}: {old.get(key)} there, {new[key]} now" for key in changed]
-        logger.warning("%s goes on with other software; its numbers may differ: %s", path, "; ".join(texts))
+        said = "; ".join(texts)
+        logger.warning("%s goes on with other software or processors; its numbers may differ: %s", path, said)
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -23,12 +23,17 @@ def describe_system() -> dict[str, Any]:
         "host": socket.gethostname(),
         "platform": platform.platform(),
         "machine": platform.machine(),
-        "processors": os.cpu_count(),
+        "processors": processors(),
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in _PACKAGES},
         "commit": commit,
         "modified": modified,
     }
+
+
+def processors() -> int:
+    """How many this process may use: XLA divides sums among them, so that their number decides the last bits."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _version(package: str) -> str | None:

@@ -46,10 +46,12 @@ def test_other_software_is_warned_of_and_recorded(tmp_path, caplog, monkeypatch)
     RunFolder.create(tmp_path / "run", CONFIG).close()
     system = describe_system()
     system["versions"]["jax"] = "0.0.1"
+    system["processors"] += 1
     monkeypatch.setattr(run_module, "describe_system", lambda: system)
     RunFolder.open(tmp_path / "run").close()
     assert "versions.jax: " in caplog.text
     assert "0.0.1 now" in caplog.text
+    assert f"processors: {system['processors'] - 1} there" in caplog.text
     resumes = json.loads((tmp_path / "run" / "system.json").read_text())["resumes"]
     assert resumes[0]["versions"]["jax"] == "0.0.1"
 

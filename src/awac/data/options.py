@@ -1,6 +1,5 @@
 """Options of the `awac data` commands."""
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,6 +11,7 @@ from awac.data.repair import EnvOptions, Repair
 from awac.data.tables import Columns
 from awac.envs.locomotion import EXPERTS, Level
 from awac.errors import ConfigError
+from awac.system import processors
 
 Kind = Literal["demonstration", "rollout", "random", "online"]
 
@@ -154,7 +154,7 @@ class MakeOptions:
     """Of everything; with the name and the number of steps it decides the data to the last bit."""
     steps: int | None = None
     """How many; D4RL's if left out: 1 000 000, twice that of medium-expert, the whole training of medium-replay."""
-    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    workers: int = field(default_factory=processors)
     """Processes that play; they change nothing in the data."""
     experts: Path = EXPERTS
     """Where the policies are; those that come with awac if left out."""
@@ -178,7 +178,7 @@ class AddExpertOptions:
     """The checkpoint of this step; the policy of the run's end, or else its newest checkpoint, if left out."""
     episodes: int = 100
     """How many to measure it by."""
-    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    workers: int = field(default_factory=processors)
     """Processes that play; they change nothing."""
     overwrite: bool = False
     """Replace the policy that is there."""
