@@ -167,6 +167,8 @@ def test_what_a_killed_run_experienced_is_prior_data_before_it_is_resumed(
         kill_after(patch, 7)
         with pytest.raises(Killed):
             resume(folder)
+    with pytest.raises(DataError, match=f"it is a run, whose experience is {folder}/experience"):
+        load([str(folder)])
     early = load([f"{folder}/experience"])
     assert 0 < len(early) == checkpoint.load(folder / "checkpoints").meta["online"] < ONLINE
     with FolderLock(folder / "run.lock"), pytest.raises(LockedError):

@@ -57,7 +57,9 @@ def locate(where: str, *, download: bool = False) -> Path:
     if path.is_file():
         raise DataError(f"{where}: a file; only Minari folders are loaded. Convert it first: awac data import {where}")
     if path.exists():
-        raise DataError(f"{where}: the folder holds no Minari dataset (data/metadata.json is missing)")
+        run = is_unfinished(path) or data_folder(path / EXPERIENCE)
+        hint = f"; it is a run, whose experience is {path / EXPERIENCE}" if run else ""
+        raise DataError(f"{where}: the folder holds no Minari dataset (data/metadata.json is missing){hint}")
     if MINARI_ID.fullmatch(where):
         return _minari(where, download)
     raise DataError(f"{where}: no such dataset; expected {HELP}")
