@@ -103,7 +103,10 @@ def test_a_cut_ends_the_episode():
 
 
 def as_stable_baselines(generator, places, lengths, strategy):
-    """SB3's `HerReplayBuffer._sample_goals`: the places in their episodes whose next achieved goals are the goals."""
+    """SB3's `HerReplayBuffer._sample_goals`: the places in their episodes whose next achieved goals are the goals.
+
+    `experiments/hindsight_against_sb3.py` holds it against SB3 itself.
+    """
     if strategy == "final":
         return lengths - 1
     return generator.integers(places, lengths)
