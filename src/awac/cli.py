@@ -171,7 +171,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # `awac ... | head`: the reader has left; what is still buffered must not be tried again
+    except (BrokenPipeError, SystemExit) as error:
+        # rich makes exit code 1 of a broken pipe
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
+            raise
+        # `awac ... | head`: the reader has left; what is still buffered must not be tried again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return UNREAD
 

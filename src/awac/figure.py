@@ -57,7 +57,8 @@ def save(figure: Figure, output: Path) -> Path:
     content = io.BytesIO()
     saved: Any = figure
     saved.savefig(content, format=output.suffix[1:], facecolor="white")
-    storage.make_folder(output.parent)
+    with storage.reported(output.parent):
+        output.parent.mkdir(parents=True, exist_ok=True)
     storage.write_file(output, content.getvalue())
     return output
 

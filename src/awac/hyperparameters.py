@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, cast, get_args, get_origin, get_type_hints
 
 from awac.errors import ConfigError
 
@@ -34,9 +34,9 @@ class Hyperparameters:
         ConfigError: a choice that does not exist, a number that is not finite, or one outside its range.
     """
 
-    actor_hidden: tuple[int, ...] = (256, 256, 256, 256)
+    actor_hidden: tuple[Count, ...] = (256, 256, 256, 256)
     """Widths of the policy's hidden layers, ReLU."""
-    critic_hidden: tuple[int, ...] = (256, 256, 256, 256)
+    critic_hidden: tuple[Count, ...] = (256, 256, 256, 256)
     """Widths of each Q-function's hidden layers, ReLU."""
     critics: CountFromZero = 2
     """Q-functions in the ensemble; the least of them is used (twin SAC, appendix B)."""
@@ -81,7 +81,8 @@ class Hyperparameters:
             if isinstance(value, float) and not math.isfinite(value):
                 raise ConfigError(f"{name} is {value}; allowed: finite numbers")
             for bounds in ranges(hint):
-                if value is not None and not bounds.allows(value):
+                values = cast("tuple[Any, ...]", value if isinstance(value, tuple) else (value,))
+                if value is not None and not all(map(bounds.allows, values)):
                     raise ConfigError(f"{name} is {value}; allowed: {bounds.words}")
 
 

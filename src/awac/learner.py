@@ -201,7 +201,14 @@ class Learner:
         self._state = replace(self._state, online=jnp.bool_(True))
 
     def act(self, observations: np.ndarray, deterministic: bool = False) -> np.ndarray:
-        """Actions `(n, action)` in the environment's units for observations `(n, observation)`."""
+        """Actions `(n, action)` in the environment's units for observations `(n, observation)`.
+
+        Raises:
+            ConfigError: observations of another size.
+        """
+        if observations.shape[1:] != (self.sizes.observation,):
+            found = f"observations have shape {observations.shape}"
+            raise ConfigError(f"{found}; (n, {self.sizes.observation}) is needed")
         if not deterministic:
             self._acting_key, key = jax.random.split(self._acting_key)
         else:

@@ -1,6 +1,7 @@
 """The prior data of a run: loaded, checked against the environment, split, and what they say of the units."""
 
 import hashlib
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -14,6 +15,8 @@ from awac.data.validate import Spaces
 from awac.envs.guard import Guard
 from awac.errors import ConfigError, DataError
 from awac.scaling import Scaling
+
+logger = logging.getLogger(__name__)
 
 
 class Prior(NamedTuple):
@@ -38,6 +41,10 @@ def load_prior(experiment: Experiment[Any], env: Guard) -> Prior:
     spaces = Spaces(size_of(env.observation_space), *action_bounds(env))
     parts = [load([source], download=experiment.download, spaces=spaces) for source in experiment.data]
     learned, held_out = split(join(parts), experiment)
+    if len(learned) > experiment.buffer_capacity:
+        capacity = experiment.buffer_capacity
+        text = "buffer_capacity is %d: nothing learns from the first %d of %d transitions of prior data"
+        logger.warning(text, capacity, len(learned) - capacity, len(learned))
     contents = {source: content(part) for source, part in zip(experiment.data, parts, strict=True)}
     return Prior(learned.transitions(), None if held_out is None else held_out.transitions(), contents)
 

@@ -16,6 +16,7 @@ from awac.collect import Act, Array, Env, action_bounds, derived_seed, forget, s
 from awac.data.dataset import Episode
 from awac.envs.factory import make
 from awac.envs.guard import BadTransition, FaultBudget
+from awac.errors import ConfigError
 
 OnStep = Callable[[Env], None]
 
@@ -47,6 +48,7 @@ def play(
         The episodes in the order of their seeds; `infos["success"]` where the environment says so at any step.
 
     Raises:
+        ConfigError: the policy is one for other actions or observations.
         EnvironmentFault: too many faults.
         DivergedError: the policy's action is not finite.
     """
@@ -60,7 +62,10 @@ def play(
             if not recording.running and queue.begin_next(recording):
                 observations[row] = recording.observations[-1]
                 forget(act, row)
-        actions = np.clip(act(observations), low, high)
+        actions = act(observations)
+        if actions.shape != (len(observations), len(low)):
+            raise ConfigError(f"the policy gives actions {actions.shape[1:]}, the environment takes {low.shape}")
+        actions = np.clip(actions, low, high)
         for row, recording in enumerate(recordings):
             if recording.running and queue.step(recording, actions[row]):
                 observations[row] = recording.observations[-1]

@@ -98,11 +98,24 @@ def test_interrupt(capsys):
     assert capsys.readouterr().err == "interrupted\n"
 
 
-def test_a_reader_who_leaves_is_no_error():
+HELP = "import sys; from awac.cli import main; sys.exit(main(['--help']))"
+TABLE = """
+import sys
+from rich.console import Console
+from awac import cli
+def table(words: list[str]) -> None:
+    Console().print("a row")  # rich makes exit code 1 of a broken pipe
+cli.COMMANDS = {"table": table}
+sys.exit(cli.main(["table"]))
+"""
+
+
+@pytest.mark.parametrize("code", [HELP, TABLE])
+def test_a_reader_who_leaves_is_no_error(code):
     """As in `awac data info ... | head`: what is printed after that goes nowhere, without a traceback."""
     reading, writing = os.pipe()
     os.close(reading)
-    command = [sys.executable, "-c", "import sys; from awac.cli import main; sys.exit(main(['--help']))"]
+    command = [sys.executable, "-c", code]
     with os.fdopen(writing, "wb") as closed:
         left = subprocess.run(
             [*command], stdout=closed, stderr=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"}

@@ -108,12 +108,27 @@ def test_collections_come_back_as_what_they_were():
         (stored(online_steps=-50), r"online_steps is -50; allowed: 0 or more"),
         (stored(offline_steps=1001), r"offline_steps is 1001; allowed: multiples of interval=50"),
         (stored(updates_per_step=0.333), r"updates_per_step=0.333 is no whole number per 50 steps"),
+        (stored(updates_per_step=float("inf")), r"updates_per_step is inf; allowed: 0 or more"),
+        (stored(deadline=float("nan")), r"deadline is nan; allowed: more than 0"),
+        (stored(seed=-1), r"seed is -1; allowed: 0 to 9223372036854775807"),
+        (stored(seed=2**63), r"seed is 9223372036854775808; allowed: 0 to"),
+        (stored(random_steps=30), r"random_steps is 30; allowed: multiples of interval=50"),
+        (stored(warmup_steps=30), r"warmup_steps is 30; allowed: multiples of interval=50"),
+        (stored(offline_batch_size=0), r"offline_batch_size is 0; allowed: more than 0, or None"),
+        (stored(data="bundled:pen"), r"data is the text 'bundled:pen'; allowed: a tuple"),
+        (stored(env_options={"deadline": 3}), r"env_options has deadline, which no environment gets"),
     ],
 )
 def test_what_is_not_possible_is_refused(values, message):
     with pytest.raises(ConfigError, match=message) as raised:
         from_json(values)
     assert raised.value.exit_code == 2
+
+
+@pytest.mark.parametrize("updates", [0.14, 0.58, 1.0, 0.02])
+def test_updates_per_step_may_be_rounded(updates):
+    """.14 * 50 is not quite 7."""
+    assert dataclasses.replace(defaults(), updates_per_step=updates).updates_per_step == updates
 
 
 @dataclass(frozen=True)
@@ -139,6 +154,8 @@ class Own(Hyperparameters):
         ({"actor_average_rate": 1.5}, r"actor_average_rate is 1.5; allowed: 0 to 1"),
         ({"value_samples": 0}, r"value_samples is 0; allowed: 1 or more"),
         ({"partition_samples": -1}, r"partition_samples is -1; allowed: 0 or more"),
+        ({"actor_hidden": (8, 0)}, r"actor_hidden is \(8, 0\); allowed: 1 or more"),
+        ({"critic_hidden": (-3,)}, r"critic_hidden is \(-3,\); allowed: 1 or more"),
         ({"temperature": float("nan")}, r"temperature is nan; allowed: finite numbers"),
     ],
 )

@@ -14,7 +14,7 @@ from gymnasium.utils.env_checker import check_env
 import awac.envs
 from awac.batch import Provenance
 from awac.collect import Collector
-from awac.errors import ConfigError
+from awac.errors import ConfigError, EnvironmentFault
 from awac.exploration import Uniform
 
 IDS = ["PenBinary-v0", "DoorBinary-v0", "RelocateBinary-v0", "Ant-v0", "PointMass-v0"]
@@ -79,6 +79,7 @@ def test_unknown_ids_name_the_nearest():
         ("awac/DoorBinary-v0", {"distance": 1.0}, r"its thresholds are \['angle'\]"),
         ("awac/DoorBinary-v0", {"angle": -1.0}, "must be a positive number"),
         ("awac/DoorBinary-v0", {"thresholds": "loose"}, "known are 'paper' and 'released'"),
+        ("./my_robot:make", {}, r"'\./my_robot' names no module; allowed: as in `import`"),
         ("awac/PenBinary-v0", {"cosine": 2.0}, "cosine=2.0 .* must be below 1"),
         ("awac/PenBinary-v0", {"camera_name": "nope"}, "camera_name='nope' is unknown; the cameras are .*fixed"),
         ("awac/PenBinary-v0", {"gravity": 3}, "cannot be made with the options {'gravity': 3}"),
@@ -134,6 +135,23 @@ def test_a_factory_is_called_with_its_options():
     env.reset(seed=0)
     assert [env.step(np.zeros(2, np.float32))[3] for _ in range(4)] == [False, False, False, True]
     assert env.render().shape == (256, 256, 3)
+
+
+OFF = """
+import gymnasium
+class Off(gymnasium.Env):
+    def __init__(self):
+        raise ConnectionError("no route to the robot")
+"""
+
+
+@pytest.mark.parametrize("isolate", [False, True])
+def test_what_cannot_be_reached_says_why(tmp_path, monkeypatch, isolate):
+    (tmp_path / "robot_that_is_off.py").write_text(OFF)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(EnvironmentFault, match="no route to the robot") as caught:
+        awac.envs.make("robot_that_is_off:Off", isolate=isolate)
+    assert caught.value.exit_code == 5
 
 
 def test_wrappers_stand_in_their_written_order():

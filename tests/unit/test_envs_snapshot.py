@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from awac.envs import make, snapshot
-from awac.errors import CheckpointError
+from awac.errors import CheckpointError, EnvironmentFault
 
 EXACT = [
     "awac/PointMass-v0",
@@ -112,6 +112,29 @@ def test_the_unknown_is_not_guessed():
     action = np.zeros(2, np.float32)
     assert fresh.step(action)[0].tobytes() == known.step(action)[0].tobytes()
     assert snapshot.capture(gymnasium.wrappers.NormalizeObservation(known)) is None
+
+
+class Own(Foreign):
+    """Keeps a plain number, as people do."""
+
+    state: object = 3
+
+    def get_state(self):
+        return {"steps": self.state}
+
+    def set_state(self, state):
+        self.state = int(state["steps"])
+
+
+def test_an_own_state_may_be_a_number_and_nothing_else():
+    env, other = Own(), Own()
+    captured = snapshot.capture(env)
+    other.state = 0
+    snapshot.restore(other, captured)
+    assert other.state == 3
+    env.state = object()
+    with pytest.raises(EnvironmentFault, match=r"Own\.get_state gives what is no number.*: env/steps"):
+        snapshot.capture(env)
 
 
 @pytest.mark.parametrize("part", ["env/integration", "env/model/body_pos", "generator"])

@@ -90,7 +90,16 @@ def test_damaged_policy(folder, capsys):
     assert "policy.safetensors" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("episodes", ["0", "-1"])
-def test_no_episodes(folder, episodes, capsys):
-    assert cli.main(["evaluate", str(folder), "--episodes", episodes]) == ConfigError.exit_code
-    assert "allowed: 1 or more" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("option", "value", "allowed"),
+    [("episodes", "0", 1), ("episodes", "-1", 1), ("parallel", "0", 1), ("seed", "-1", 0)],
+)
+def test_numbers_that_are_not_possible(folder, option, value, allowed, capsys):
+    assert cli.main(["evaluate", str(folder), f"--{option}", value]) == ConfigError.exit_code
+    assert f"{option} is {value}; allowed: {allowed} or more" in capsys.readouterr().err
+
+
+def test_an_environment_for_other_actions_is_refused(folder, capsys):
+    """Also where the numbers would fit: two actions are not one."""
+    assert cli.main(["evaluate", str(folder), "--env", "awac/SawyerDrawer-v0", "--episodes", "1"]) == 2
+    assert "the policy gives actions (2,), the environment takes (3,)" in capsys.readouterr().err

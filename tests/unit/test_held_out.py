@@ -66,6 +66,13 @@ def test_what_leaves_nothing_to_learn_from_is_refused(stored, changes, message):
     env.close()
 
 
+def test_a_buffer_that_is_too_small_is_told(stored, caplog):
+    env = make(ENV)
+    load_prior(replace(defaults("bc", "paper", ENV), data=(stored,), buffer_capacity=300), env)
+    env.close()
+    assert "buffer_capacity is 300: nothing learns from the first 50 of 350 transitions of prior data" in caplog.text
+
+
 def transitions(generator, count, mean):
     """Actions in the environment's units, near `mean` in the network's."""
     size = (count, 2)

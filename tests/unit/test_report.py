@@ -217,7 +217,7 @@ def test_values_as_text(metric: str, value: float, text: str) -> None:
 
 @pytest.mark.parametrize("flags", [[], ["--markdown"]])
 def test_command(runs: list[Path], tmp_path: Path, capsys, flags: list[str]) -> None:
-    output = tmp_path / "x.png"
+    output = tmp_path / "new" / "folders" / "x.png"
     command(tyro.cli(PlotOptions, args=[*map(str, runs), "--output", str(output), *flags]))
     assert output.exists()
     assert "95 [90, 100]" in capsys.readouterr().out

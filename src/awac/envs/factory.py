@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from awac.envs.goal import FlattenGoal, GoalLayout, is_goal_space
 from awac.envs.guard import Guard
 from awac.envs.randomization import DomainRandomization, parse_ranges
-from awac.errors import ConfigError
+from awac.errors import ConfigError, EnvironmentFault
 
 Array = NDArray[Any]
 Env = gymnasium.Env[Array, Array]
@@ -55,7 +55,7 @@ def make(
 
     Raises:
         ConfigError: the id, an option or a space is not possible.
-        EnvironmentFault: with `isolate`, the process did not start.
+        EnvironmentFault: it cannot be reached, or with `isolate`, its process did not start.
     """
     if isolate:
         from awac.envs.isolation import IsolatedEnv  # it imports this module on the other side
@@ -71,6 +71,7 @@ def build(env_id: str, render_mode: str | None, options: dict[str, Any]) -> Env:
 
     Raises:
         ConfigError: the id, an option or a space is not possible.
+        EnvironmentFault: it cannot be reached.
     """
     factory = _factory(env_id)
     options = dict(options)
@@ -80,6 +81,8 @@ def build(env_id: str, render_mode: str | None, options: dict[str, Any]) -> Env:
     except (TypeError, ValueError, AssertionError, gymnasium.error.DependencyNotInstalled) as error:
         why = f"{str(error) or type(error).__name__} ({_where(error)})"
         raise ConfigError(f"{env_id} cannot be made with the options {options}: {why}") from error
+    except OSError as error:  # a robot that is off, or in use
+        raise EnvironmentFault(f"{env_id} cannot be made: {error!r}") from error
     except (AttributeError, ImportError, RuntimeError) as error:
         backend = os.environ.get("MUJOCO_GL")
         if backend is None or "mujoco" in sys.modules:
@@ -167,6 +170,8 @@ def _factory(env_id: str) -> Callable[..., Env] | None:
     module, _, name = env_id.rpartition(":")
     if not module:
         return None
+    if not all(part.isidentifier() for part in module.split(".")):
+        raise ConfigError(f"{env_id}: {module!r} names no module; allowed: as in `import`, such as my_robot:make_env")
     try:
         return getattr(importlib.import_module(module), name, None)
     except ModuleNotFoundError as error:

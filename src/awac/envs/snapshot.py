@@ -16,7 +16,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from awac.errors import CheckpointError
+from awac.errors import CheckpointError, EnvironmentFault
 
 Array = NDArray[Any]
 
@@ -51,6 +51,9 @@ def capture(env: gymnasium.Env[Any, Any]) -> dict[str, Array] | None:
 
     Returns:
         Named arrays, none of dtype object; None where some part of the environment is of an unknown kind.
+
+    Raises:
+        EnvironmentFault: the environment's own `get_state` gives something else.
     """
     captured: dict[str, Array] = {}
     for position, wrapper in enumerate(_wrappers(env)):
@@ -65,7 +68,11 @@ def capture(env: gymnasium.Env[Any, Any]) -> dict[str, Array] | None:
     state = _inner_state(inner)
     if state is None:
         return None
-    captured |= {f"env/{name}": values for name, values in state.items()}
+    captured |= {f"env/{name}": np.asarray(values) for name, values in state.items()}
+    wrong = [name for name, values in captured.items() if values.dtype == object]
+    if wrong:
+        kind = type(inner).__name__
+        raise EnvironmentFault(f"{kind}.get_state gives what is no number or array of them: {', '.join(wrong)}")
     captured["generator"] = _from_json(inner.np_random.bit_generator.state)
     return captured
 
