@@ -11,7 +11,7 @@ from awac.video import RendererUnavailable, record
 
 
 def leave(session: Session, metrics: Mapping[str, float]) -> None:
-    """Writes all of it. The summary comes after what a resume would have to make again, and a film before nothing.
+    """Writes all of it. The summary comes after what a resume makes again where there is none, the film after that.
 
     Raises:
         StorageError: something cannot be written; `awac resume` tries again.
