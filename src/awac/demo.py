@@ -89,7 +89,7 @@ def experiment_of(options: DemoOptions) -> Experiment[Any]:
         evaluation_episodes=options.episodes,
         log_interval=500,
         checkpoint_interval=2_000,
-        buffer_capacity=100_000,
+        buffer_capacity=120_000,  # 105 000 of prior data and 10 000 online: none is forgotten
     )
 
 
