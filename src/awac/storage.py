@@ -105,6 +105,26 @@ def publish(temporary: Path, path: Path) -> None:
         _sync(path.parent)
 
 
+def previous_name(path: Path) -> Path:
+    """The name beside `path` under which what it held waits while `replace_folder` is at work."""
+    return path.parent / f".{path.name}.previous"
+
+
+def replace_folder(temporary: Path, path: Path) -> None:
+    """Gives a finished folder, all of whose files are synced, the name of another, which is back if that fails."""
+    previous = previous_name(path)
+    with reported(path):
+        try:
+            if path.exists():  # else a replacement that was killed may have left the only copy there
+                shutil.rmtree(previous, ignore_errors=True)
+                os.rename(path, previous)  # noqa: PTH104  see make_folder
+            publish(temporary, path)
+        finally:
+            if previous.exists() and not path.exists():
+                os.rename(previous, path)  # noqa: PTH104  see make_folder
+        shutil.rmtree(previous, ignore_errors=True)
+
+
 def remove_folder(path: Path) -> None:
     """Removes a folder; a crash on the way leaves the whole of it, or a temporary name that `clean` removes."""
     temporary = temporary_name(path)

@@ -133,9 +133,10 @@ def _evaluation(session: Session, stop: StopRequest) -> dict[str, float]:
         metrics = session.evaluate(stop.check)
     except Stopped:
         return {}
-    best = session.total > 0 and session.is_best(metrics)
-    if best or (session.total > 0 and session.due(session.experiment.checkpoint_interval)):
-        session.save(best)
+    if session.total:  # before the first step there is nothing to keep
+        best = session.is_best(metrics)
+        if best or session.due(session.experiment.checkpoint_interval):
+            session.save(best)
     return metrics
 
 

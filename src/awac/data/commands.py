@@ -21,12 +21,13 @@ from awac.data.options import (
     MakeOptions,
     Table3Options,
 )
-from awac.data.repair import EnvOptions, task_reward
+from awac.data.repair import task_reward
 from awac.data.report import Problem, Report
 from awac.data.sources import destination, load, locate, split
 from awac.data.store import Stored, read
 from awac.data.validate import Spaces, check_stored
 from awac.data.writer import refuse_existing, write
+from awac.envs.options import EnvOptions
 from awac.envs.scores import NAMES, scores
 from awac.errors import ConfigError, DataError
 

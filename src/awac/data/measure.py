@@ -2,8 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -79,32 +78,17 @@ def add_expert(
         raise DataError(f"{place}: there is a policy already; choose another place with --to, or --overwrite")
     finished = step is None and (run / "policy").exists()
     policy = Policy.load(find_policy(run)) if finished else restored_policy(run, step)
-    with _replacing(place) as folder:
-        policy.save(folder)
-        card = _measured_card(folder, policy, config, task, level, count, workers)
-        storage.write_new(folder / CARD, json.dumps(asdict(card), indent=2).encode() + b"\n")
-    return card
-
-
-@contextmanager
-def _replacing(place: Path) -> Generator[Path, None, None]:
-    """Gives an empty folder beside `place`, and puts it there when the block ends without an error."""
-    previous = place.with_name(f".{place.name}.previous")
     with storage.reported(place):
         place.parent.mkdir(parents=True, exist_ok=True)
     fresh = storage.begin_folder(place)
     try:
-        yield fresh
-        with storage.reported(place):
-            shutil.rmtree(previous, ignore_errors=True)
-            if place.exists():
-                place.rename(previous)
-            storage.publish(fresh, place)
-            shutil.rmtree(previous, ignore_errors=True)
+        policy.save(fresh)
+        card = _measured_card(fresh, policy, config, task, level, count, workers)
+        storage.write_new(fresh / CARD, json.dumps(asdict(card), indent=2).encode() + b"\n")
+        storage.replace_folder(fresh, place)
     finally:
-        if previous.exists() and not place.exists():
-            previous.rename(place)
         shutil.rmtree(fresh, ignore_errors=True)
+    return card
 
 
 def _measured_card(

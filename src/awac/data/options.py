@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 from tyro.conf import OmitArgPrefixes, Positional
 
 from awac.data.imports import Format
-from awac.data.repair import EnvOptions, Repair
+from awac.data.repair import Repair
 from awac.data.tables import Columns
 from awac.envs.locomotion import EXPERTS, Level
+from awac.envs.options import EnvOptions
 from awac.errors import ConfigError
 from awac.system import processors
 

@@ -18,6 +18,7 @@ from awac.data import hdf5
 from awac.data.report import Problem
 from awac.data.structure import RawEpisode
 from awac.errors import DataError
+from awac.storage import previous_name
 
 MAIN_FILE = "main_data.hdf5"
 METADATA_FILE = "metadata.json"
@@ -41,8 +42,7 @@ class Stored:
 
 def data_folder(folder: Path) -> Path | None:
     """The folder with the two files, given itself or its parent, or the copy that a killed replacement left."""
-    previous = folder.parent / f".{folder.name}.previous"
-    candidates = (folder / "data", folder, previous / "data")
+    candidates = (folder / "data", folder, previous_name(folder) / "data")
     return next((candidate for candidate in candidates if (candidate / METADATA_FILE).is_file()), None)
 
 

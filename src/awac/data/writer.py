@@ -248,24 +248,16 @@ def _replacing(folder: Path, wanted: int) -> Generator[Path, None, None]:
     """
     folder = folder.absolute()
     fresh = _fresh(folder)
-    previous = folder.parent / f".{folder.name}.previous"
     try:
         _clear_abandoned(folder)
         disk.require_space(folder, wanted)
         fresh.mkdir(parents=True)
         yield fresh
-        for path in [*fresh.rglob("*"), fresh]:
+        for path in fresh.rglob("*"):
             _sync(path)
         _refuse_other(folder)
-        if folder.exists():
-            shutil.rmtree(previous, ignore_errors=True)
-            folder.rename(previous)
-        fresh.rename(folder)
-        _sync(folder.parent)
-        shutil.rmtree(previous, ignore_errors=True)
+        disk.replace_folder(fresh, folder)
     except (OSError, ValueError, RuntimeError) as error:  # h5py has all three for a disk that refuses
-        if previous.exists() and not folder.exists():
-            previous.rename(folder)
         raise StorageError(f"{folder}: the dataset was not written: {error}") from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
