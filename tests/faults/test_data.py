@@ -166,7 +166,7 @@ def deadly(function):
     return wrapped
 
 os.fsync, shutil.rmtree = deadly(os.fsync), deadly(shutil.rmtree)
-pathlib.Path.rename = deadly(pathlib.Path.rename)
+os.rename, os.replace = deadly(os.rename), deadly(os.replace)
 held = []
 while True:
     fatal += 1
@@ -200,8 +200,7 @@ def test_a_kill_while_appending_loses_nothing_that_was_there(tmp_path):
 @pytest.mark.parametrize(("name", "fatal"), [("fsync", 1), ("fsync", 4), ("rename", 1), ("rename", 2)])
 def test_a_disk_that_refuses_leaves_the_old_dataset(tmp_path, monkeypatch, name, fatal):
     folder = write(make_dataset(3), tmp_path / "data")
-    owner = os if name == "fsync" else Path
-    function = getattr(owner, name)
+    function = getattr(os, name)
     calls = 0
 
     def refuse(*arguments):
@@ -211,7 +210,7 @@ def test_a_disk_that_refuses_leaves_the_old_dataset(tmp_path, monkeypatch, name,
             raise OSError(28, "No space left on device")
         return function(*arguments)
 
-    monkeypatch.setattr(owner, name, refuse)
+    monkeypatch.setattr(os, name, refuse)
     with pytest.raises(StorageError, match="No space left"):
         write(make_dataset(1), folder, overwrite=True)
     assert len(load([str(folder)]).episodes) == 3
