@@ -20,6 +20,11 @@ from awac.exploration import Uniform
 IDS = ["PenBinary-v0", "DoorBinary-v0", "RelocateBinary-v0", "Ant-v0", "PointMass-v0"]
 
 
+def wordless():
+    """As tasks of packages do that want another simulator."""
+    raise AssertionError
+
+
 @pytest.mark.parametrize("name", IDS)
 def test_check_env_passes(name):
     env = gymnasium.make(f"awac/{name}")
@@ -84,7 +89,7 @@ def test_unknown_ids_name_the_nearest():
         ("awac/PenBinary-v0", {"camera_name": "nope"}, "camera_name='nope' is unknown; the cameras are .*fixed"),
         ("awac/PenBinary-v0", {"gravity": 3}, "cannot be made with the options {'gravity': 3}"),
         ("awac/PointMass-v0", {"max_episode_steps": 0}, r"be positive, actually: 0 \(\w+\.py:\d+\)"),
-        ("FrankaKitchen-v1", {}, r"options {}: AssertionError \(mujoco_utils.py:\d+\)"),
+        (f"{__name__}:wordless", {}, r"options {}: AssertionError \(test_envs_make\.py:\d+\)"),
         ("builtins:dict", {}, "dict returns dict, no gymnasium.Env"),
         ("CartPole-v1", {}, "action_space is Discrete.*supported are a one-dimensional float Box"),
     ],
