@@ -10,7 +10,7 @@ import numpy as np
 
 from awac.algorithms import ALGORITHMS
 from awac.envs.options import EnvOptions
-from awac.errors import ConfigError
+from awac.errors import ConfigError, at_least
 from awac.hyperparameters import Hyperparameters
 from awac.presets import PRESETS, domain
 
@@ -96,16 +96,8 @@ class Experiment(Generic[H]):
         for name in positive:
             if not 0 < getattr(self, name) < math.inf:
                 raise ConfigError(f"{name} is {getattr(self, name)}; allowed: more than 0")
-        for name in (
-            "offline_steps",
-            "online_steps",
-            "updates_per_step",
-            "random_steps",
-            "warmup_steps",
-            "held_out_episodes",
-        ):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ConfigError(f"{name} is {getattr(self, name)}; allowed: 0 or more")
+        counted = ("offline_steps", "online_steps", "random_steps", "warmup_steps", "held_out_episodes")
+        at_least(0, **{name: getattr(self, name) for name in counted}, updates_per_step=self.updates_per_step)
         for name in (
             "offline_steps",
             "online_steps",

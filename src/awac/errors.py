@@ -5,6 +5,8 @@ option, the value and what is allowed. `awac` prints the message and leaves with
 ours and keeps its traceback. `docs/faults.md` lists the codes.
 """
 
+import math
+
 
 class AwacError(Exception):
     """Base of all errors that awac raises on purpose."""
@@ -16,6 +18,13 @@ class ConfigError(AwacError):
     """An option, a preset or a combination of them is not possible."""
 
     exit_code = 2
+
+
+def at_least(least: float, **options: float | None) -> None:
+    """Raises ConfigError for the first of `options` that is below `least` or not finite; None was not given."""
+    for name, value in options.items():
+        if value is not None and not least <= value < math.inf:
+            raise ConfigError(f"{name} is {value}; allowed: {least} or more")
 
 
 class DataError(AwacError):

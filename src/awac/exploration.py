@@ -6,6 +6,8 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from awac.errors import ConfigError, at_least
+
 Array = NDArray[Any]
 
 
@@ -27,6 +29,9 @@ class OrnsteinUhlenbeck:
 
     The process itself is not clipped, so its standard deviation settles at sigma / sqrt(2 theta - theta^2), .57 at the
     paper's values (section VI-B: theta .15, sigma .3). It starts at zero in each episode.
+
+    Raises:
+        ConfigError: `theta` or `sigma` is negative, or `theta` so large that the process never settles.
     """
 
     def __init__(
@@ -38,6 +43,9 @@ class OrnsteinUhlenbeck:
     ) -> None:
         space: Any = action_space
         self.low, self.high, self.generator = space.low, space.high, generator
+        at_least(0, theta=theta, sigma=sigma)
+        if theta >= 2:
+            raise ConfigError(f"theta is {theta}; allowed: below 2, from where the process grows without end")
         self.theta, self.sigma = theta, sigma
         self.noise = np.zeros((0, len(self.low)))
 

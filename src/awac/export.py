@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from tyro.conf import Positional
 
-from awac import checkpoint, storage
+from awac import storage
 from awac.errors import ConfigError
-from awac.policy_file import ARRAYS
 from awac.runtime import Policy
+from awac.saved_policy import acts_by_checkpoint, find_policy
 from awac.scaling import Floats
 
 if TYPE_CHECKING:
@@ -61,24 +61,6 @@ def command(options: ExportOptions) -> None:
     checked = f"agrees with {parity['runtime']}" if parity else "not compared: onnxruntime is not installed"
     print(f"{options.output}  {policy.scaling.observation_size} observations, {policy.scaling.action_size} actions")
     print(f"{contract}  {policy.fingerprint[:12]}, {checked}")
-
-
-def find_policy(folder: Path) -> Path:
-    """The policy folder in a run folder, or the folder itself if it is one.
-
-    Raises:
-        ConfigError: There is no policy.
-    """
-    places = (folder, folder / "policy")
-    for place in places:
-        if (place / ARRAYS).exists():  # policy.json may be the contract of a graph
-            return place
-    raise ConfigError(f"{folder}: no policy here; looked for {' and '.join(str(p / ARRAYS) for p in places)}")
-
-
-def acts_by_checkpoint(folder: Path) -> bool:
-    """Whether a folder is a run without policy files: it was killed, or its method acts through the critic."""
-    return not (folder / "policy").exists() and bool(checkpoint.steps(folder / "checkpoints"))
 
 
 def export_onnx(policy: Policy, path: Path | str) -> Path:

@@ -97,6 +97,8 @@ def test_the_policy_of_an_earlier_stop_is_not_taken_for_todays(
     assert cli.main(["export", str(stopped), "--output", str(tmp_path / "x.onnx")]) == 0
     assert json.loads((tmp_path / "x.json").read_text())["training"]["step"] == 60
     assert cli.main(["evaluate", str(stopped), "--episodes", "1"]) == 0
+    collect = ["data", "collect", "--env", "awac/PointMass-v0", "--policy", str(stopped), "--episodes", "2"]
+    assert cli.main([*collect, "--to", str(tmp_path / "made"), "--deterministic"]) == 0
     with pytest.raises(CheckpointError, match=r"no policy yet: .*awac resume"):
         awac.load_policy(str(stopped))
 

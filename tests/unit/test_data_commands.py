@@ -68,6 +68,8 @@ def test_nothing_is_overwritten_unasked(tmp_path, capsys):
         (("--policy", "nowhere"), "expected a run or policy folder"),
         (("--episodes", "0"), "episodes is 0; allowed"),
         (("--seed", "-1"), "seed is -1; allowed: 0"),
+        (("--policy", "ou", "--sigma", "nan"), "sigma is nan; allowed: 0 or more"),
+        (("--policy", "ou", "--theta", "2"), "theta is 2.0; allowed: below 2"),
     ],
 )
 def test_options_that_are_not_possible(tmp_path, arguments, words, capsys):

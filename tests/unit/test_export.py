@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from awac import export
 from awac.errors import ConfigError, StorageError
-from awac.export import ExportOptions, build, command, export_onnx, find_policy, largest_difference
+from awac.export import ExportOptions, build, command, export_onnx, largest_difference
 from awac.runtime import GAUSSIAN, TANH_GAUSSIAN, Card, Policy
+from awac.saved_policy import find_policy
 from awac.scaling import Scaling
 
 CARD = Card("awac", "awac/PenBinary-v0", 5000, 20.0, ("rad", "m", "m/s"), ("N", "N m"))

@@ -16,11 +16,11 @@ from awac.display import table
 from awac.envs import make
 from awac.envs.options import EnvOptions
 from awac.envs.scores import NAMES
-from awac.errors import ConfigError
+from awac.errors import ConfigError, at_least
 from awac.evaluate import Evaluation, evaluate
-from awac.export import acts_by_checkpoint, find_policy
 from awac.run import RunFolder
 from awac.runtime import Policy
+from awac.saved_policy import find_policy, saved_act
 from awac.video import record
 
 ROWS = {
@@ -59,10 +59,8 @@ class EvaluateOptions:
     """Print JSON instead of a table."""
 
     def __post_init__(self) -> None:
-        for name, least in (("episodes", 1), ("seed", 0), ("parallel", 1)):
-            value: int | None = getattr(self, name)
-            if value is not None and value < least:
-                raise ConfigError(f"{name} is {value}; allowed: {least} or more")
+        at_least(1, episodes=self.episodes, parallel=self.parallel)
+        at_least(0, seed=self.seed)
 
 
 def command(options: EvaluateOptions) -> None:
@@ -104,21 +102,8 @@ def environment(options: EvaluateOptions) -> tuple[str, EnvOptions]:
 
 
 def actor(options: EvaluateOptions) -> Act:
-    """The policy as evaluation calls it: mean actions, or samples from a generator seeded like the episodes.
-
-    A run folder without a policy file acts by its newest checkpoint, where it has one: its samples are those that the
-    run would draw next.
-    """
-    folder = options.folder
-    if acts_by_checkpoint(folder):
-        from awac.restored import restored
-
-        return functools.partial(restored(folder).act, deterministic=not options.stochastic)
-    policy = Policy.load(find_policy(folder))
-    if not options.stochastic:
-        return policy.act
-    generator = np.random.default_rng(options.seed)
-    return functools.partial(policy.act, deterministic=False, generator=generator)
+    """The policy as evaluation calls it: mean actions, or samples from a generator seeded like the episodes."""
+    return saved_act(options.folder, not options.stochastic, np.random.default_rng(options.seed))
 
 
 def rows(found: Evaluation) -> list[dict[str, object]]:

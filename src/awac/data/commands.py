@@ -29,7 +29,7 @@ from awac.data.validate import Spaces, check_stored
 from awac.data.writer import refuse_existing, write
 from awac.envs.options import EnvOptions
 from awac.envs.scores import NAMES, scores
-from awac.errors import ConfigError, DataError
+from awac.errors import ConfigError, DataError, at_least
 
 
 def check(options: CheckOptions) -> int:
@@ -83,8 +83,8 @@ def collect(options: CollectOptions) -> None:
 
     folder = destination(options.to)
     refuse_existing(folder, options.overwrite)
-    _at_least(1, "episodes", options.episodes)
-    _at_least(0, "seed", options.seed)
+    at_least(1, episodes=options.episodes)
+    at_least(0, seed=options.seed)
     spaces = generate.spaces_of(options.env, options.env_options)
     if options.policy == generate.EXPERT:
         act, usual = generate.expert(options.env, spaces, options.seed, options.noise), "demonstration"
@@ -111,9 +111,8 @@ def clone(options: CloneOptions) -> None:
 
     folder = destination(options.to)
     refuse_existing(folder, options.overwrite)
-    _at_least(1, "episodes", options.episodes)
-    _at_least(1, "steps", options.steps)
-    _at_least(0, "seed", options.seed)
+    at_least(1, episodes=options.episodes, steps=options.steps)
+    at_least(0, seed=options.seed)
     demonstrations = load(options.sources, spaces=generate.spaces_of(options.env, options.env_options))
     collection = generate.Collection(
         options.env, options.episodes, options.seed, options.env_options, recipe=_recipe("clone", options)
@@ -144,8 +143,7 @@ def add_expert(options: AddExpertOptions) -> None:
     """Measure the policy of a run, and keep it with its card for `awac data make`."""
     from awac.data import measure
 
-    _at_least(1, "episodes", options.episodes)
-    _at_least(1, "workers", options.workers)
+    at_least(1, episodes=options.episodes, workers=options.workers)
     card = measure.add_expert(
         options.run,
         options.task,
@@ -175,7 +173,7 @@ def table3(options: Table3Options) -> None:
 
     from awac.data import table3
 
-    _at_least(0, "seed", options.seed)
+    at_least(0, seed=options.seed)
     protocol = table3.Protocol(options.updates, options.episodes, options.seed, options.demonstrations, options.experts)
     Console().print(table3.made_rows(options.tasks, protocol, options.output))
 
@@ -254,11 +252,6 @@ def _finish(dataset: Dataset, folder: Path, description: str, overwrite: bool) -
     success = found["success_final_step"]
     said = "" if success is None else f", {success:.0%} successful at the last step"
     print(f"{found['episodes']} episodes, {found['transitions']} transitions{said}: written to {folder}")
-
-
-def _at_least(least: int, name: str, value: int) -> None:
-    if value < least:
-        raise ConfigError(f"{name} is {value}; allowed: {least} or more")
 
 
 def _print_json(value: Any) -> None:

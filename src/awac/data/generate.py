@@ -1,6 +1,5 @@
 """Datasets made here: roll-outs of a policy, a scripted expert or a random process; the clone's of the paper."""
 
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from awac.envs.experts import Noisy, expert_of
 from awac.errors import ConfigError
 from awac.exploration import PROCESSES, OrnsteinUhlenbeck, Uniform
 from awac.rollout import collect_episodes
+from awac.saved_policy import saved_act
 
 DAPG = "dapg:"
 EXPERT = "expert"
@@ -110,14 +110,10 @@ def expert(env_id: str, spaces: Spaces, seed: int, noise: float) -> Act:
 
 
 def _saved(folder: Path, deterministic: bool, generator: np.random.Generator) -> Act:
-    from awac.export import find_policy
-    from awac.runtime import Policy
-
     if not folder.is_dir():
         known = ", ".join([EXPERT, *PROCESSES])
         raise ConfigError(f"policy {str(folder)!r}: expected a run or policy folder, {DAPG}FILE.npz, or one of {known}")
-    policy = Policy.load(find_policy(folder))
-    return functools.partial(policy.act, deterministic=deterministic, generator=generator)
+    return saved_act(folder, deterministic, generator)
 
 
 def _check_fit(name: str, act: Act, spaces: Spaces) -> None:

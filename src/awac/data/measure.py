@@ -13,10 +13,10 @@ from awac import storage
 from awac.data.parallel import Work, episodes, returns_of, take_episodes
 from awac.envs.locomotion import CARD, ExpertCard, Level, Measured, task_env
 from awac.errors import ConfigError, DataError
-from awac.export import find_policy
 from awac.restored import restored_policy
 from awac.run import RunFolder
 from awac.runtime import Policy
+from awac.saved_policy import find_policy
 from awac.system import describe_system
 
 STREAM = 1_000_000  # of the episodes that are measured, far from those that become data

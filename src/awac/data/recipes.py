@@ -18,7 +18,7 @@ from awac.data.parallel import OnSteps, Work, episodes, returns_of, take_episode
 from awac.data.scripted import SOURCES
 from awac.data.store import minari_root
 from awac.envs.locomotion import EXPERTS, TASKS, ExpertCard, Level, expert_folder, read_card
-from awac.errors import CheckpointError, ConfigError
+from awac.errors import CheckpointError, ConfigError, at_least
 from awac.runtime import Card, Policy
 
 STEPS = 1_000_000
@@ -57,13 +57,9 @@ class Recipe:
     clone_updates: int = CLONE_UPDATES
 
     def __post_init__(self) -> None:
-        parts = 2 if self.kind == "medium-expert" else 1
-        for name, lowest in {"steps": parts, "workers": 1, "clone_updates": 1}.items():
-            value = getattr(self, name)
-            if value is not None and value < lowest:
-                raise ConfigError(f"{name} is {value}; allowed: {lowest} or more")
-        if self.seed < 0:
-            raise ConfigError(f"seed is {self.seed}; allowed: 0 or more")
+        at_least(2 if self.kind == "medium-expert" else 1, steps=self.steps)
+        at_least(1, workers=self.workers, clone_updates=self.clone_updates)
+        at_least(0, seed=self.seed)
         if self.steps is not None and self.fixed_episodes:
             kinds, tasks = ", ".join(BY_STEPS), ", ".join(TASKS)
             raise ConfigError(f"steps is for {kinds} of {tasks}; {self.name} is {self.fixed_episodes} episodes")

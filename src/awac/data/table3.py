@@ -21,7 +21,7 @@ from awac.data.dataset import Dataset, Episode, join
 from awac.data.scripted import SOURCES
 from awac.data.sources import load
 from awac.envs.locomotion import EXPERTS, TASKS
-from awac.errors import ConfigError
+from awac.errors import ConfigError, at_least
 from awac.rollout import collect_episodes
 from awac.statistics import bootstrap
 
@@ -74,9 +74,7 @@ class Protocol:
     experts: Path = EXPERTS
 
     def __post_init__(self) -> None:
-        for name in ("updates", "episodes"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} is {getattr(self, name)}; allowed: 1 or more")
+        at_least(1, updates=self.updates, episodes=self.episodes)
         for name in self.demonstrations or {}:
             task_of(name)
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from awac.errors import ConfigError
+from awac.errors import ConfigError, at_least
 
 Array = NDArray[Any]
 Act = Callable[[Array], Array]
@@ -52,8 +52,7 @@ class Noisy:
         Raises:
             ConfigError: a negative `sigma`, or none at all.
         """
-        if not 0 <= sigma < np.inf:
-            raise ConfigError(f"noise is {sigma}; allowed: 0 or more")
+        at_least(0, noise=sigma)
         self.act, self.sigma, self.generator = act, sigma, generator
 
     def reset(self, row: int) -> None:
