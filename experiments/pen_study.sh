@@ -4,6 +4,7 @@
 #
 #   experiments/pen_study.sh FOLDER [SEED ...]          all variants
 #   VARIANTS="plus n5" experiments/pen_study.sh FOLDER  some of them
+#   OPTIONS="--online-steps 20000" experiments/pen_study.sh FOLDER 0  shorter, or otherwise other than they are
 set -euo pipefail
 . "$(dirname "$0")/train_once.sh"
 folder=$1
@@ -31,6 +32,6 @@ for seed in $seeds; do
   for variant in ${VARIANTS:-bc paper authors plus n20 n5 n1 no_average no_norm no_bound no_mix}; do
     # shellcheck disable=SC2086 # options are words
     train_once "$folder/$variant-$seed" --env $env --data bundled:pen "$folder/clone" --evaluation-episodes 100 \
-      --seed "$seed" ${options[$variant]}
+      --seed "$seed" ${options[$variant]} ${OPTIONS:-}
   done
 done
