@@ -47,8 +47,10 @@ for task in ${TASKS:-pointmass cheetah}; do
         sac) own="--random-steps 0" ;; # Figure 3's SACfD-prior, and its other two ways
         sac_cloned) own="--algorithm sac --random-steps 0 --clone-steps 10000" ;;
         sac_scratch) own="--algorithm sac --offline-steps 0 --data" ;;
-        bear | brac) own="--warm-start 4000" ;; # of 20 000, for the offline phase is short
-        bear_loose) own="--algorithm bear --warm-start 4000 --online-threshold 0.5" ;;
+        bcq) own="--behavior-hidden 256 256" ;; # the model of the data too, in place of 750 750
+        bear) own="--behavior-hidden 256 256 --warm-start 4000" ;; # of 20 000, for the offline phase is short
+        bear_loose) own="--algorithm bear --behavior-hidden 256 256 --warm-start 4000 --online-threshold 0.5" ;;
+        brac) own="--warm-start 4000" ;;
         cql) own="--clone-steps 4000" ;; # of 40 000
         dapg) own="--interval 2000 --log-interval 2000 --updates-per-step 0.0005 --batch-size 250" ;;
         cal_ql | wsrl) own="--interval 250" ;; # their returns are a pass over the buffer per interval

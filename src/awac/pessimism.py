@@ -6,7 +6,10 @@
 Vectors over the batch are `(batch,)`, ensembles have a leading axis, and samples stand between the two.
 """
 
+import math
+from collections.abc import Callable
 from operator import itemgetter
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -20,6 +23,7 @@ from awac.networks import CriticEnsemble, Networks, TanhGaussianActor, lower_q
 from awac.returns import returns_to_go, where_needed
 
 SMALLEST_SCALE = 1e-8  # where all values are zero
+LARGEST_PARTS = 16  # of a batch of 256: some five hundred rows each, with thirty actions per state
 
 
 def expectile_loss(errors: Float[Array, " batch"], expectile: float) -> Scalar:
@@ -105,20 +109,57 @@ def sampled_gap(
     count: int,
     temperature: float,
     returns: Float[Array, " batch"] | None = None,
-) -> Float[Array, " ensemble"]:
-    """The conservative gap with `count` actions of each source; calibrated where there are `returns`."""
+) -> Scalar:
+    """The conservative gaps of the members, added up, with `count` actions of each source; calibrated by `returns`."""
     actions, log_densities = proposals(actor, batch.observations, batch.next_observations, key, count)
-    values = critic(batch.observations, actions)
-    if returns is not None:
-        even, own = jnp.split(values, [count], axis=1)
-        values = jnp.concatenate([even, calibrate(own, returns)], axis=1)
-    soft_maxima = soft_maximum(values, log_densities, temperature)
-    return conservative_gap(soft_maxima, critic(batch.observations, batch.actions))
+
+    def gap(critic: CriticEnsemble, rows: tuple[Array, ...]) -> Scalar:
+        observations, data_actions, actions, log_densities, *earned = rows
+        values = critic(observations, jnp.moveaxis(actions, 1, 0))
+        if earned:
+            even, own = jnp.split(values, [count], axis=1)
+            values = jnp.concatenate([even, calibrate(own, earned[0])], axis=1)
+        soft_maxima = soft_maximum(values, log_densities.T, temperature)
+        return jnp.sum(conservative_gap(soft_maxima, critic(observations, data_actions)))
+
+    rows = (batch.observations, batch.actions, jnp.moveaxis(actions, 0, 1), log_densities.T)
+    return mean_in_parts(gap, critic, rows if returns is None else (*rows, returns))
 
 
-def gap_dual_loss(log_multiplier: Float[Array, ""], gaps: Float[Array, " ensemble"], threshold: float) -> Scalar:
-    """-alpha E[gap - tau] (Kumar et al. 2020, equation 30, CQL(Lagrange)): raises alpha while gaps exceed tau."""
-    return -jnp.exp(log_multiplier) * jnp.mean(jax.lax.stop_gradient(gaps) - threshold)
+def mean_in_parts(
+    loss: Callable[[CriticEnsemble, tuple[Array, ...]], Scalar], critic: CriticEnsemble, rows: tuple[Array, ...]
+) -> Scalar:
+    """loss(critic, rows) of a loss that is a mean over rows, with the gradient of one part of them after another.
+
+    Thousands of rows at once would leave the processor's cache between the forward and the backward pass. Only
+    the critic can be differentiated.
+    """
+    parts = math.gcd(len(rows[0]), LARGEST_PARTS)
+    split = tuple(column.reshape(parts, -1, *column.shape[1:]) for column in rows)
+
+    @eqx.filter_custom_vjp
+    def mean(critic: CriticEnsemble, split: tuple[Array, ...]) -> Scalar:
+        return jnp.mean(jax.lax.map(lambda part: loss(critic, part), split))
+
+    def forward(_: Any, critic: CriticEnsemble, split: tuple[Array, ...]) -> tuple[Scalar, CriticEnsemble]:
+        def add(total: Any, part: tuple[Array, ...]) -> tuple[Any, None]:
+            return jax.tree.map(jnp.add, total, eqx.filter_value_and_grad(loss)(critic, part)), None
+
+        nothing = jnp.float32(0.0), jax.tree.map(jnp.zeros_like, eqx.filter(critic, eqx.is_inexact_array))
+        total, _ = jax.lax.scan(add, nothing, split)
+        return jax.tree.map(lambda leaf: leaf / parts, total)
+
+    def backward(gradient: CriticEnsemble, cotangent: Scalar, *_: Any) -> CriticEnsemble:
+        return jax.tree.map(lambda leaf: cotangent * leaf, gradient)
+
+    mean.def_fwd(forward)
+    mean.def_bwd(backward)
+    return mean(critic, split)
+
+
+def gap_dual_loss(log_multiplier: Float[Array, ""], gap: Scalar, threshold: float) -> Scalar:
+    """-alpha E[gap - tau] (Kumar et al. 2020, equation 30, CQL(Lagrange)): raises alpha while the gap exceeds tau."""
+    return -jnp.exp(log_multiplier) * (jax.lax.stop_gradient(gap) - threshold)
 
 
 def random_members(critic: CriticEnsemble, key: PRNGKeyArray, size: int) -> CriticEnsemble:

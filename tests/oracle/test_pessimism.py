@@ -1,5 +1,6 @@
 """What pessimistic values are estimates of: expectiles, integrals, returns that end behind a time-out."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +13,7 @@ from awac.networks import CriticEnsemble, Sizes, lower_q
 from awac.pessimism import (
     earned_returns,
     expectile_loss,
+    mean_in_parts,
     policy_proposals,
     random_members,
     soft_maximum,
@@ -51,6 +53,26 @@ def test_the_soft_maximum_is_an_integral_whatever_the_proposals(source, temperat
         actions, log_densities = policy_proposals(wide, jax.random.PRNGKey(0), COUNT)
     values = jnp.sin(3 * actions[None, :, :, 0])
     np.testing.assert_allclose(soft_maximum(values, log_densities, temperature)[0, 0], expected, atol=0.02)
+
+
+@pytest.mark.parametrize("batch", [7, 12, 64])
+def test_a_mean_in_parts_is_the_mean(batch):
+    """In one part, four and sixteen; the gradient is that of the whole, for the critic alone."""
+    critic = CriticEnsemble(jax.random.PRNGKey(1), Sizes(2, 1), (8,), count=2, norm=False, upper_bound=None)
+    rows = jax.random.normal(jax.random.PRNGKey(2), (batch, 2)), jax.random.uniform(jax.random.PRNGKey(3), (batch, 1))
+
+    def loss(critic, rows):
+        return jnp.mean(jnp.square(critic(*rows)))
+
+    def both(critic, rows):
+        whole = eqx.filter_value_and_grad(lambda critic: 3.0 * loss(critic, rows))(critic)
+        return whole, eqx.filter_value_and_grad(lambda critic: 3.0 * mean_in_parts(loss, critic, rows))(critic)
+
+    for whole, parts in zip(*map(jax.tree.leaves, both(critic, rows)), strict=True):
+        np.testing.assert_allclose(parts, whole, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(mean_in_parts(loss, critic, rows), loss(critic, rows), rtol=1e-6)
+    with pytest.raises(RuntimeError, match="cannot be autodifferentiated"):
+        jax.grad(lambda observations: mean_in_parts(loss, critic, (observations, rows[1])))(rows[0])
 
 
 def test_every_member_is_drawn_as_often_as_the_others():

@@ -55,8 +55,8 @@ def critic_loss(
     gap = sampled_gap(
         critic, networks.actor, batch, proposal_key, config.proposals, config.conservative_temperature, batch.returns
     )
-    metrics |= {"conservative_gap": jnp.mean(gap), "return_mean": jnp.mean(batch.returns)}
-    return loss + config.conservative_weight * jnp.sum(gap), metrics
+    metrics |= {"conservative_gap": gap / config.critics, "return_mean": jnp.mean(batch.returns)}
+    return loss + config.conservative_weight * gap, metrics
 
 
 def actor_loss(

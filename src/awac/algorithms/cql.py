@@ -68,7 +68,7 @@ def critic_loss(
     gap = sampled_gap(critic, networks.actor, batch, proposal_key, config.proposals, config.conservative_temperature)
     multiplier = networks.dual.multiplier
     weight = config.conservative_weight if multiplier is None else jax.lax.stop_gradient(jnp.exp(multiplier))
-    return loss + weight * jnp.sum(gap), {**metrics, "conservative_gap": jnp.mean(gap)}
+    return loss + weight * gap, {**metrics, "conservative_gap": gap / config.critics}
 
 
 def actor_loss(
@@ -92,7 +92,7 @@ def dual_loss(
     gap = sampled_gap(
         networks.critic, networks.actor, batch, proposal_key, config.proposals, config.conservative_temperature
     )
-    loss = loss + gap_dual_loss(duals.multiplier, gap, config.conservative_threshold)
+    loss = loss + gap_dual_loss(duals.multiplier, gap / config.critics, config.conservative_threshold)
     return loss, {**metrics, "conservative_weight": jnp.exp(duals.multiplier)}
 
 

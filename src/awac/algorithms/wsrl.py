@@ -62,12 +62,11 @@ def critic_loss(
     assert networks.clock is not None
     settings = config.proposals, config.conservative_temperature
 
-    @jax.checkpoint  # else online updates, too, fill what its gradient would read: most of their time
-    def offline_gap(critic: CriticEnsemble) -> Float[Array, " ensemble"]:
+    def offline_gap(critic: CriticEnsemble) -> Scalar:
         return sampled_gap(critic, networks.actor, batch, proposal_key, *settings, batch.returns)
 
-    gap = jax.lax.cond(networks.clock.online, lambda _: jnp.zeros(config.critics, loss.dtype), offline_gap, critic)
-    return loss + config.conservative_weight * jnp.sum(gap), {**metrics, "conservative_gap": jnp.mean(gap)}
+    gap = jax.lax.cond(networks.clock.online, lambda _: jnp.zeros_like(loss), offline_gap, critic)
+    return loss + config.conservative_weight * gap, {**metrics, "conservative_gap": gap / config.critics}
 
 
 def offline_returns(networks: Networks, ordered: Batch, config: Config) -> Float[Array, " n"]:
