@@ -41,7 +41,7 @@ COMMANDS: Mapping[str, Command] = {
     "plot": Command("awac.report:command", "Draw learning curves of one or more runs."),
     "export": Command("awac.export:command", "Write a policy as ONNX, with a contract beside it."),
     "figure8": Command("awac.commands.figure8:command", "Print how the methods differ: Figure 8 of the paper."),
-    "data": Command("awac.data.commands:COMMANDS", "Check, describe, import, collect or clone data."),
+    "data": Command("awac.data.commands:COMMANDS", "Check, describe, import, collect, clone or make data."),
 }
 
 

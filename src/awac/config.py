@@ -62,7 +62,7 @@ class Experiment(Generic[H]):
     buffer_capacity: int = 1_000_000
     """Transitions that the ring buffer holds."""
     mix: tuple[tuple[str, float], ...] = ()
-    """Shares of each batch by provenance, such as `online 0.5`; the rest is drawn from what is not named."""
+    """Shares of each online batch by provenance, such as `online 0.5`; the rest is drawn from what is not named."""
     relabel: tuple[tuple[str, float], ...] = ()
     """Shares of each batch, by kind, that get other goals in hindsight (tasks with goals): `future 0.3 resampled 0.5`,
     or `final`; the rest keeps its own."""

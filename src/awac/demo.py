@@ -153,7 +153,6 @@ def report(options: DemoOptions, summary: dict[str, float | int], console: Conso
     console.print("\nGo on:")
     for line in (
         f"awac evaluate {options.folder} --episodes 100",
-        f"awac resume {options.folder}",
         f"awac export {options.folder} --output pen.onnx",
         f"awac plot {options.folder} --output curve.png",
     ):

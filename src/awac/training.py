@@ -203,7 +203,8 @@ def resume_command(arguments: Sequence[str]) -> int:
 
 def _complete(start: Experiment[Any], arguments: Sequence[str], program: str) -> Experiment[Any]:
     kind: Any = Experiment[type(start.hyperparameters)]
-    text = f"Methods: {', '.join(sorted(ALGORITHMS))}. Presets: {', '.join(sorted({name for _, name in PRESETS}))}."
+    presets = sorted(name for owner, name in PRESETS if owner == start.algorithm)
+    text = f"Methods: {', '.join(sorted(ALGORITHMS))}. Presets of {start.algorithm}: {', '.join(presets)}."
     if program == "awac train":
         text += f" --task-preset NAME stands for task, data and preset, and makes the data: {', '.join(TASK_PRESETS)}."
     return tyro.cli(

@@ -189,3 +189,10 @@ def test_true_and_false_in_any_case_are_no_words():
     options = parse(words).env_options
     assert options == {"a": False, "b": True, "c": True, "d": 1, "e": 1.5, "f": "falsehood"}
     assert [type(value) for value in options.values()] == [bool, bool, bool, int, float, str]
+
+
+@pytest.mark.parametrize(("method", "presets"), [("awac", "authors, paper, plus."), ("iql", "paper.")])
+def test_the_help_names_the_presets_that_a_method_has(method, presets, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        parse(["--algorithm", method, "--help"])
+    assert f"Presets of {method}: {presets}" in " ".join(capsys.readouterr().out.split())

@@ -89,6 +89,11 @@ def test_the_table_takes_no_arguments():
         command(["--colour", "red"])
 
 
+def test_the_table_has_a_help(capsys):
+    assert cli.dispatch(cli.COMMANDS, ["figure8", "--help"], "awac") == 0
+    assert capsys.readouterr().out.startswith("usage: awac figure8\n")
+
+
 def test_cells_have_the_papers_symbols():
     _, row = table([Row("X", "Q^beta", "D(pi_beta||pi)", "No", "Support (linf)", ours=True)])
     assert row == ("X", "Q^\u03b2", "D(\u03c0\u03b2\u2016\u03c0)", "No", "Support (\u2113\u221e)", "ours")

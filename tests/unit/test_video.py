@@ -94,6 +94,12 @@ def test_what_cannot_be_drawn_is_no_more_than_no_film(tmp_path, monkeypatch, fac
     assert caught.value.exit_code == 2
 
 
+def test_a_factory_that_takes_no_render_mode_is_told_of_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "films_of", sys.modules[__name__])
+    with pytest.raises(RendererUnavailable, match=r"with the options \{'render_mode': 'rgb_array'\}: "):
+        record("films_of:never_filmed", {}, optimal_action, tmp_path / "film.mp4")
+
+
 def test_a_folder_is_no_film(tmp_path):
     with pytest.raises(RendererUnavailable, match=r"cannot be filmed: .*directory"):
         record("awac/PointMass-v0", {}, optimal_action, tmp_path)

@@ -15,6 +15,9 @@ def command(arguments: Sequence[str]) -> int:
     Raises:
         ConfigError: there are arguments; the command has none.
     """
+    if arguments and arguments[0] in ("-h", "--help"):
+        print("usage: awac figure8\n\nPrints how the methods differ, as Figure 8 of the paper; it has no options.")
+        return 0
     if arguments:
         raise ConfigError(f"awac figure8 takes no arguments, not {' '.join(arguments)!r}")
     rows = table(algorithm.row for algorithm in ALGORITHMS.values())

@@ -80,7 +80,8 @@ def build(env_id: str, render_mode: str | None, options: dict[str, Any]) -> Env:
         env = _from_id(env_id, render_mode, options) if factory is None else _call(factory, render_mode, options)
     except (TypeError, ValueError, AssertionError, gymnasium.error.DependencyNotInstalled) as error:
         why = f"{str(error) or type(error).__name__} ({_where(error)})"
-        raise ConfigError(f"{env_id} cannot be made with the options {options}: {why}") from error
+        given = options | ({} if render_mode is None else {"render_mode": render_mode})
+        raise ConfigError(f"{env_id} cannot be made with the options {given}: {why}") from error
     except OSError as error:  # a robot that is off, or in use
         raise EnvironmentFault(f"{env_id} cannot be made: {error!r}") from error
     except (AttributeError, ImportError, RuntimeError) as error:
