@@ -56,7 +56,7 @@ def _amount(dataset: Dataset) -> list[Finding]:
     count = len(dataset)
     if count >= BATCH:
         return []
-    return [("few-transitions", None, f"only {count} transitions: batches of {BATCH} will repeat them")]
+    return [("few-transitions", None, f"only {count} transitions: a batch of the paper's size, {BATCH}, repeats them")]
 
 
 def _endings(episodes: Sequence[Episode]) -> list[Finding]:
