@@ -16,6 +16,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from awac import storage
 from awac.curves import Curve, is_share
+from awac.display import digits
 from awac.errors import ConfigError
 
 # Okabe and Ito's palette, told apart by every kind of colour vision.
@@ -65,7 +66,7 @@ def save(figure: Figure, output: Path) -> Path:
 
 def written(value: float, metric: str) -> str:
     """A value of the metric as text."""
-    text = f"{100 * value:.0f} %" if is_share(metric) else f"{value:.4g}"
+    text = f"{100 * value:.0f} %" if is_share(metric) else digits(value)
     return text.replace("-", "\N{MINUS SIGN}")
 
 

@@ -17,6 +17,7 @@ from rich.table import Table
 from tyro.conf import Positional
 
 from awac.curves import METRIC, Curve, is_share, read_curves, usual_metric
+from awac.display import digits
 from awac.figure import draw
 from awac.statistics import Estimate
 
@@ -99,6 +100,5 @@ def _caption(curves: Sequence[Curve], metric: str) -> str:
 def _text(estimate: Estimate | None, metric: str) -> str:
     if estimate is None:
         return "-"
-    scale, places = (100, 0) if is_share(metric) else (1, 1)
-    value, low, high = (f"{scale * number:.{places}f}" for number in estimate)
+    value, low, high = (f"{100 * number:.0f}" if is_share(metric) else digits(number) for number in estimate)
     return value if estimate.low == estimate.high else f"{value} [{low}, {high}]"

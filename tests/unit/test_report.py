@@ -143,6 +143,15 @@ def test_rows_by_hand(runs: list[Path]) -> None:
     assert sac == ("sac paper", "1", "-", "30", "30", "10")
 
 
+def test_the_table_has_distances_and_large_returns(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", [0.0456, 12135.4, 0.0], (-50, 0, 50))
+    path = folder / "metrics.jsonl"
+    path.write_text(path.read_text().replace(RATE, "eval/final_distance"))
+    (row,) = rows(read_curves([folder], "eval/final_distance"), "eval/final_distance")
+    assert row == ("awac paper", "1", "12135", "0", "12135", "0")
+    assert rows(read_curves([write_run(tmp_path / "low", [0.0456], (50,))]), "eval/return")[0][-1] == "0.0456"
+
+
 def test_markdown(runs: list[Path]) -> None:
     lines = markdown(read_curves(runs)).splitlines()
     assert lines[0] == "eval/success_rate in %: interquartile mean over runs [95 % bootstrap interval]"
@@ -208,7 +217,12 @@ def test_names_are_kept_apart_in_order(heights: list[float]) -> None:
 
 @pytest.mark.parametrize(
     ("metric", "value", "text"),
-    [(RATE, 0.756, "76 %"), ("eval/solved_fraction", 1.0, "100 %"), ("eval/return", -48.671, "\N{MINUS SIGN}48.67")],
+    [
+        (RATE, 0.756, "76 %"),
+        ("eval/solved_fraction", 1.0, "100 %"),
+        ("eval/return", -48.671, "\N{MINUS SIGN}48.67"),
+        ("eval/return", 12135.4, "12135"),
+    ],
 )
 def test_values_as_text(metric: str, value: float, text: str) -> None:
     assert written(value, metric) == text
