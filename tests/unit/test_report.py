@@ -1,7 +1,9 @@
 import json
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -202,9 +204,47 @@ def test_any_phase_may_be_missing(tmp_path: Path, steps: tuple[int, ...]) -> Non
     assert learning_curve([folder], output=tmp_path / "curve.png").exists()
 
 
-def test_many_methods(tmp_path: Path) -> None:
-    folders = [write_run(tmp_path / str(i), [0.0, 0.1 * i], (0, 100), preset=f"p{i}") for i in range(9)]
-    assert draw(read_curves(folders), RATE, tmp_path / "curve.png").exists()
+def drawn(folders: list[Path], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The axes of the runs' figure, laid out, not written."""
+    figures = []
+    monkeypatch.setattr(figure, "save", lambda made, _: figures.append(made))
+    draw(read_curves(folders), RATE, Path("curve.png"))
+    figures[0].draw_without_rendering()
+    return figures[0].axes[0]
+
+
+def test_many_methods_and_long_settings_have_room_and_looks_of_their_own(tmp_path: Path, monkeypatch) -> None:
+    folders = [write_run(tmp_path / str(i), [0.0, 0.04 * i], (0, 100), preset=f"p{i}") for i in range(26)]
+    data = [f"/a/folder/far/down/in/the/tree/of/an-experiment/{i}" for i in range(2)]
+    folders += [write_run(tmp_path / f"data-{i}", [0.0, 0.9], (0, 100), data=data[i : i + 1]) for i in range(2)]
+    axes = drawn(folders, monkeypatch)
+    names = [text for text in axes.texts if "awac p" in text.get_text()]
+    assert len(names) == len(folders)
+    boxes = sorted((name.get_window_extent() for name in names), key=lambda box: box.y0)
+    whole = axes.get_figure().bbox
+    assert all(whole.x0 <= box.x0 and box.x1 <= whole.x1 for box in boxes)
+    assert (whole.y0 <= boxes[0].y0, boxes[-1].y1 <= whole.y1) == (True, True)
+    assert all(below.y1 <= above.y0 for below, above in pairwise(boxes))
+    assert axes.get_window_extent().width > 0.5 * whole.width
+    assert len({f"{line.get_color()} {line._dash_pattern}" for line in axes.lines}) == len(folders)
+
+
+def test_a_single_evaluation_is_seen(tmp_path: Path, monkeypatch) -> None:
+    (line,) = drawn([write_run(tmp_path / "run", [0.3], (0,))], monkeypatch).lines
+    assert line.get_marker() == "o"
+    for name in "ab":
+        write_run(tmp_path / name, [0.3, 0.4], (0, 50))
+    lines = drawn([tmp_path / "a", tmp_path / "b"], monkeypatch).lines
+    assert {line.get_marker() for line in lines} == {""}
+
+
+def test_a_run_without_online_steps_has_one_value_and_no_switch_before_its_time(tmp_path: Path, monkeypatch) -> None:
+    axes = drawn([write_run(tmp_path / "early", [0.3, 0.4], (-100, -50))], monkeypatch)
+    assert len(axes.lines) == 1
+    assert "awac paper\n40 % offline" in [text.get_text() for text in axes.texts]
+    axes = drawn([write_run(tmp_path / "offline", [0.3, 0.4], (-100, 0))], monkeypatch)
+    assert [list(line.get_xdata()) for line in axes.lines] == [[0, 0], [-100, 0]]
+    assert "awac paper\n40 % offline" in [text.get_text() for text in axes.texts]
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
