@@ -21,7 +21,8 @@ from awac.display import digits
 from awac.figure import draw
 from awac.statistics import Estimate
 
-COLUMNS = ("method", "runs", "offline", "final", "best", "lowest online")
+# "highest": of a distance it is not the best
+COLUMNS = ("method", "runs", "offline", "final", "highest", "lowest online")
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,9 @@ def rows(curves: Sequence[Curve], metric: str) -> list[tuple[str, ...]]:
     for curve in curves:
         online = np.flatnonzero(curve.steps > 0)
         estimates, offline = curve.estimates, curve.offline
-        best = max(estimates, key=lambda estimate: estimate.value)
+        highest = max(estimates, key=lambda estimate: estimate.value)
         lowest = min((estimates[i] for i in online), key=lambda estimate: estimate.value, default=None)
-        values = (offline, estimates[-1], best, lowest)
+        values = (offline, estimates[-1], highest, lowest)
         found.append((curve.label, str(len(curve.scores)), *(_text(value, metric) for value in values)))
     return found
 
@@ -79,7 +80,7 @@ def table(curves: Sequence[Curve], metric: str = METRIC) -> Table:
     """What was reached, for the terminal."""
     result = Table(title=_caption(curves, metric), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for name in COLUMNS:
-        result.add_column(name, justify="left" if name == "method" else "right")
+        result.add_column(name, justify="left" if name == "method" else "right", overflow="fold")
     for row in rows(curves, metric):
         result.add_row(*row)
     return result

@@ -1,3 +1,4 @@
+import io
 import json
 import subprocess
 import sys
@@ -12,12 +13,13 @@ import tyro
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.image import imread
+from rich.console import Console
 
 from awac import figure
 from awac.curves import is_share, read_curves, usual_metric
 from awac.errors import ConfigError, DataError
 from awac.figure import draw, written
-from awac.report import COLUMNS, PlotOptions, command, learning_curve, markdown, rows
+from awac.report import COLUMNS, PlotOptions, command, learning_curve, markdown, rows, table
 
 STEPS = (-100, -50, 0, 50, 100)
 RATE = "eval/success_rate"
@@ -140,7 +142,7 @@ def test_no_runs_and_no_common_step(tmp_path: Path) -> None:
 
 def test_rows_by_hand(runs: list[Path]) -> None:
     awac, sac = rows(read_curves(runs), RATE)
-    assert COLUMNS == ("method", "runs", "offline", "final", "best", "lowest online")
+    assert COLUMNS == ("method", "runs", "offline", "final", "highest", "lowest online")
     assert awac == ("awac paper", "2", "70 [60, 80]", "95 [90, 100]", "95 [90, 100]", "60 [50, 70]")
     assert sac == ("sac paper", "1", "-", "30", "30", "10")
 
@@ -154,11 +156,21 @@ def test_the_table_has_distances_and_large_returns(tmp_path: Path) -> None:
     assert rows(read_curves([write_run(tmp_path / "low", [0.0456], (50,))]), "eval/return")[0][-1] == "0.0456"
 
 
+def test_no_part_of_a_setting_is_cut_from_the_table(tmp_path: Path) -> None:
+    data = [f"/a/folder/far/down/in/the/tree/of/an-experiment/with-a-long-name/{i}" for i in range(2)]
+    folders = [write_run(tmp_path / str(i), [0.5], (0,), data=data[i : i + 1]) for i in range(2)]
+    console = Console(record=True, width=80, file=io.StringIO())
+    console.print(table(read_curves(folders)))
+    text = console.export_text()
+    assert "\N{HORIZONTAL ELLIPSIS}" not in text
+    assert {"0", "1"} <= {line.split()[0][-1] for line in text.splitlines() if line.strip()}
+
+
 def test_markdown(runs: list[Path]) -> None:
     lines = markdown(read_curves(runs)).splitlines()
     assert lines[0] == "eval/success_rate in %: interquartile mean over runs [95 % bootstrap interval]"
     assert lines[2:4] == [
-        "| method | runs | offline | final | best | lowest online |",
+        "| method | runs | offline | final | highest | lowest online |",
         "| --- | --: | --: | --: | --: | --: |",
     ]
     assert lines[5] == "| sac paper | 1 | - | 30 | 30 | 10 |"
