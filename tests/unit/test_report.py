@@ -161,9 +161,7 @@ def test_no_part_of_a_setting_is_cut_from_the_table(tmp_path: Path) -> None:
     folders = [write_run(tmp_path / str(i), [0.5], (0,), data=data[i : i + 1]) for i in range(2)]
     console = Console(record=True, width=80, file=io.StringIO())
     console.print(table(read_curves(folders)))
-    text = console.export_text()
-    assert "\N{HORIZONTAL ELLIPSIS}" not in text
-    assert {"0", "1"} <= {line.split()[0][-1] for line in text.splitlines() if line.strip()}
+    assert "\N{HORIZONTAL ELLIPSIS}" not in console.export_text()
 
 
 def test_markdown(runs: list[Path]) -> None:
@@ -234,8 +232,7 @@ def test_many_methods_and_long_settings_have_room_and_looks_of_their_own(tmp_pat
     assert len(names) == len(folders)
     boxes = sorted((name.get_window_extent() for name in names), key=lambda box: box.y0)
     whole = axes.get_figure().bbox
-    assert all(whole.x0 <= box.x0 and box.x1 <= whole.x1 for box in boxes)
-    assert (whole.y0 <= boxes[0].y0, boxes[-1].y1 <= whole.y1) == (True, True)
+    assert all(whole.x0 <= box.x0 and box.x1 <= whole.x1 and whole.y0 <= box.y0 and box.y1 <= whole.y1 for box in boxes)
     assert all(below.y1 <= above.y0 for below, above in pairwise(boxes))
     assert axes.get_window_extent().width > 0.5 * whole.width
     assert len({f"{line.get_color()} {line._dash_pattern}" for line in axes.lines}) == len(folders)
@@ -244,10 +241,8 @@ def test_many_methods_and_long_settings_have_room_and_looks_of_their_own(tmp_pat
 def test_a_single_evaluation_is_seen(tmp_path: Path, monkeypatch) -> None:
     (line,) = drawn([write_run(tmp_path / "run", [0.3], (0,))], monkeypatch).lines
     assert line.get_marker() == "o"
-    for name in "ab":
-        write_run(tmp_path / name, [0.3, 0.4], (0, 50))
-    lines = drawn([tmp_path / "a", tmp_path / "b"], monkeypatch).lines
-    assert {line.get_marker() for line in lines} == {""}
+    (line,) = drawn([write_run(tmp_path / "longer", [0.3, 0.4], (0, 50))], monkeypatch).lines
+    assert line.get_marker() == ""
 
 
 def test_a_run_without_online_steps_has_one_value_and_no_switch_before_its_time(tmp_path: Path, monkeypatch) -> None:
