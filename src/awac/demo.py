@@ -1,6 +1,7 @@
 """`awac demo`: a dexterous hand learns to spin a pen from 25 demonstrations, offline first, then better online."""
 
 import json
+import shlex
 import time
 from dataclasses import dataclass, replace
 from functools import partial
@@ -63,12 +64,20 @@ def command(options: DemoOptions) -> int:
         cloned = clone_rollouts(options, experiment, display)
     result = run(experiment, options.folder, console)
     if result.exit_code:
-        console.print(f"Interrupted. Go on with: awac demo --folder {options.folder}")
+        console.print(f"Interrupted. Go on with: {again(options)}", soft_wrap=True, highlight=False, markup=False)
         return result.exit_code
     summary = summarize(options, cloned, time.monotonic() - started)
     storage.write_file(options.folder / "summary.json", json.dumps(summary, indent=2).encode() + b"\n")
     report(options, summary, console)
     return 0
+
+
+def again(options: DemoOptions) -> str:
+    """The command that goes on: with other options it would be another run, on other data."""
+    given = [(name, value) for name, value in vars(options).items() if value != getattr(DemoOptions, name)]
+    return shlex.join(
+        ["awac", "demo", *(word for name, value in given for word in (f"--{name.replace('_', '-')}", str(value)))]
+    )
 
 
 def clone_folder(options: DemoOptions) -> Path:
@@ -114,13 +123,13 @@ def clone_rollouts(options: DemoOptions, experiment: Experiment[Any], display: D
 
 
 def run(experiment: Experiment[Any], folder: Path, console: Console) -> Result:
-    """Trains, or goes on where an earlier call was interrupted."""
+    """Trains, or goes on where an earlier call was interrupted; it must have had the same options."""
     display = Display(ENV, console)
     if not (folder / "config.json").exists():
         return train(experiment, display)
     if not (folder / "summary.json").exists() or not json.loads((folder / "summary.json").read_bytes()).get("seconds"):
         console.print(f"Going on with {folder}")
-        return resume(folder, display=display)
+        return resume(folder, experiment, display)
     aside = next(path for n in count(1) if not (path := folder.with_name(f"{folder.name}-{n}")).exists())
     folder.rename(aside)
     console.print(f"The earlier run is now {aside}")

@@ -38,9 +38,14 @@ def clock_time(seconds: float) -> str:
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
+def digits(value: float) -> str:
+    """Four digits, or all before the point: a return of 12 135 is no 1.214e+04. Exponents are left to the extremes."""
+    return f"{value:.0f}" if 1e3 <= abs(value) < 1e7 else f"{value:.4g}"
+
+
 def number(name: str, value: float) -> str:
     """A share as a percentage, anything else with four digits."""
-    return f"{value:.0%}" if name == "eval/success_rate" else f"{value:.4g}"
+    return f"{value:.0%}" if name == "eval/success_rate" else digits(value)
 
 
 @dataclass
@@ -192,5 +197,5 @@ def table(rows: Sequence[Mapping[str, object]], title: str) -> Table:
         numeric = all(isinstance(row[column], int | float) for row in rows)
         made.add_column(column, justify="right" if numeric else "left")
     for row in rows:
-        made.add_row(*(Text(f"{v:.4g}" if isinstance(v, float) else str(v)) for v in (row[c] for c in columns)))
+        made.add_row(*(Text(digits(v) if isinstance(v, float) else str(v)) for v in (row[c] for c in columns)))
     return made

@@ -119,8 +119,11 @@ def summarize(episodes: list[Episode], env: Env) -> Evaluation:
     lengths = np.array([len(episode) for episode in episodes])
     counts: Array | None = None
     final: Array | None = None
-    if all(episode.success is not None for episode in episodes):
-        successes = [np.asarray(episode.success) for episode in episodes]
+    told = [episode.success for episode in episodes]
+    if any(success is not None for success in told):  # some tasks say it of successful episodes alone
+        successes = [
+            np.zeros(n, bool) if success is None else success for success, n in zip(told, lengths, strict=True)
+        ]
         counts = np.array([success.sum() for success in successes])
         final = np.array([success[-1] for success in successes])
     needed: int | None = getattr(env.unwrapped, "dapg_success_steps", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Sequence
 from functools import partial
 from itertools import cycle
@@ -16,13 +17,18 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from awac import storage
 from awac.curves import Curve, is_share
+from awac.display import digits
 from awac.errors import ConfigError
 
 # Okabe and Ito's palette, told apart by every kind of colour vision.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 INK, QUIET, OFFLINE_GROUND, GRID = "#222222", "#777777", "#f4f2ed", "#e4e4e4"
+# Colours come again from the eighth curve on, with other strokes, which stand before the name.
+STROKES = (("solid", ""), ((0, (4, 1.5)), "- - "), ((0, (1, 1.2)), ". . . "), ((0, (4, 1.5, 1, 1.5)), "- . "))
+STYLES = [(color, stroke, sign) for stroke, sign in STROKES for color in COLORS]
 SIZE, DOTS_PER_INCH = (8.0, 4.5), 160
-LABEL_HEIGHT = 0.055  # of the axes: names at the lines' ends are kept this far apart
+LABEL_HEIGHT = 0.055  # of a line of text, in axes of this size: what names at the lines' ends are kept apart by
+LABEL_WIDTH = 32  # letters; what is longer goes on in the next line
 NARROW = 0.15  # a phase that takes less of the width has no room for its name
 
 
@@ -33,13 +39,17 @@ def draw(curves: Sequence[Curve], metric: str, output: Path) -> Path:
         ConfigError: `output` does not end in .png, .pdf or .svg.
         StorageError: It cannot be written.
     """
-    figure = blank(output)
+    styles = [style for _, style in zip(curves, cycle(STYLES), strict=False)]
+    names = [sign + _name(curve, metric) for curve, (_, _, sign) in zip(curves, styles, strict=True)]
+    height = LABEL_HEIGHT * max(name.count("\n") + 1 for name in names)
+    taller = max(1.0, height * len(names))  # room for all of them
+    figure = blank(output, (SIZE[0], SIZE[1] * taller))
     axes: Any = figure.add_subplot()  # matplotlib's types are partial
     _draw_axes(axes, curves, metric)
     _draw_switch(axes, curves)
-    for curve, color in zip(curves, cycle(COLORS), strict=False):
-        _draw_curve(axes, curve, color)
-    _draw_names(axes, curves, metric)
+    for curve, (color, stroke, _) in zip(curves, styles, strict=True):
+        _draw_curve(axes, curve, color, stroke)
+    _draw_names(axes, curves, names, height / taller)
     return save(figure, output)
 
 
@@ -65,22 +75,22 @@ def save(figure: Figure, output: Path) -> Path:
 
 def written(value: float, metric: str) -> str:
     """A value of the metric as text."""
-    text = f"{100 * value:.0f} %" if is_share(metric) else f"{value:.4g}"
+    text = f"{100 * value:.0f} %" if is_share(metric) else digits(value)
     return text.replace("-", "\N{MINUS SIGN}")
 
 
 def _draw_axes(axes: Any, curves: Sequence[Curve], metric: str) -> None:
     first, last = min(curve.steps[0] for curve in curves), max(curve.steps[-1] for curve in curves)
-    margin = 0.02 * max(last - first, 1)
+    margin = 0.02 * max(last - first, 50)
     axes.set_xlim(first - margin, last + margin)
     if is_share(metric):
         axes.set_ylim(-0.02, 1.04)
         axes.set_yticks(np.linspace(0, 1, 6))
     axes.yaxis.set_major_formatter(FuncFormatter(partial(_tick, metric)))
-    axes.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 2.5, 5, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 2.5, 5, 10], integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(_thousands))
     axes.set_title(_title(curves, metric), loc="left", fontsize=13, fontweight="bold", color=INK, pad=22)
-    axes.text(0, 1.02, _subtitle(curves), transform=axes.transAxes, fontsize=9, color=QUIET, va="bottom")
+    _note(axes, (0, 1), (0, 5), _subtitle(curves), fontsize=9, color=QUIET, va="bottom")
     axes.grid(axis="y", color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(colors=INK, length=0, pad=6)
@@ -94,42 +104,54 @@ def _draw_switch(axes: Any, curves: Sequence[Curve]) -> None:
     switch = min(max(left, 0), right) if min(curve.steps[0] for curve in curves) < 0 else left
     if switch > left:
         axes.axvspan(left, switch, color=OFFLINE_GROUND, linewidth=0, zorder=0)
+    if left < switch < right:  # no run may have come so far
         axes.axvline(switch, color=QUIET, linewidth=1.1, linestyle=(0, (4, 3)), zorder=1)
     for start, end, text in ((left, switch, "offline updates"), (switch, right, "environment steps")):
         if end - start > NARROW * (right - left):
-            place = axes.get_xaxis_transform()  # steps across, share of the axes upwards
-            axes.text((start + end) / 2, -0.1, text, transform=place, ha="center", va="top", color=INK)
+            middle = (start + end - 2 * left) / (2 * (right - left))
+            _note(axes, (middle, 0), (0, -26), text, ha="center", va="top", color=INK)
 
 
-def _draw_curve(axes: Any, curve: Curve, color: str) -> None:
+def _note(axes: Any, place: tuple[float, float], points: tuple[float, float], text: str, **look: Any) -> None:
+    """A text some points away from a place that is given in shares of the axes, however tall they are."""
+    axes.annotate(text, place, xycoords="axes fraction", xytext=points, textcoords="offset points", **look)
+
+
+def _draw_curve(axes: Any, curve: Curve, color: str, stroke: Any) -> None:
     value, low, high = np.array(curve.estimates).T
+    marker = "o" if len(curve.steps) == 1 else ""  # a line of one point is nothing
     if len(curve.scores) > 1:
         axes.fill_between(curve.steps, low, high, color=color, alpha=0.16, linewidth=0, zorder=2)
         for scores in curve.scores:
-            axes.plot(curve.steps, scores, color=color, alpha=0.28, linewidth=0.8, zorder=3)
-    axes.plot(curve.steps, value, color=color, linewidth=2.4, solid_capstyle="round", zorder=4)
+            axes.plot(curve.steps, scores, color=color, alpha=0.28, linewidth=0.8, marker=marker, zorder=3)
+    line = {"linewidth": 2.4, "linestyle": stroke, "solid_capstyle": "round", "marker": marker}
+    axes.plot(curve.steps, value, color=color, zorder=4, **line)
     if curve.offline_index is not None:
         at = curve.offline_index
         style = {"facecolor": "white", "edgecolor": color, "linewidth": 2, "zorder": 5, "clip_on": False}
         axes.scatter(curve.steps[at], value[at], s=44, **style)
 
 
-def _draw_names(axes: Any, curves: Sequence[Curve], metric: str) -> None:
-    """Each line's name at its end, with what the offline phase reached and the last value."""
-    ends = [curve.estimates[-1].value for curve in curves]
+def _name(curve: Curve, metric: str) -> str:
+    """What the runs have in common, what the offline phase reached, and the last value, if another phase came after."""
+    offline, end = curve.offline, written(curve.estimates[-1].value, metric)
+    if offline is not None:
+        before = f"{written(offline.value, metric)} offline"
+        end = f"{before} \N{RIGHTWARDS ARROW} {end}" if curve.steps[-1] > 0 else before
+    return "\n".join([*(line for part in curve.label.split(", ") for line in textwrap.wrap(part, LABEL_WIDTH)), end])
+
+
+def _draw_names(axes: Any, curves: Sequence[Curve], names: Sequence[str], distance: float) -> None:
+    """Each line's name at its end."""
     bottom, top = axes.get_ylim()
-    labels = [curve.label.replace(", ", "\n") for curve in curves]
-    lines = 2 + max(label.count("\n") for label in labels)
-    heights = _apart([(end - bottom) / (top - bottom) for end in ends], lines * LABEL_HEIGHT)
-    for curve, label, end, height, color in zip(curves, labels, ends, heights, cycle(COLORS), strict=False):
-        offline = curve.offline
-        before = f"{written(offline.value, metric)} offline \N{RIGHTWARDS ARROW} " if offline else ""
-        text = f"{label}\n{before}{written(end, metric)}"
-        axes.text(1.01, height, text, transform=axes.transAxes, color=color, fontsize=9.5, va="center", linespacing=1.3)
+    heights = _apart([(curve.estimates[-1].value - bottom) / (top - bottom) for curve in curves], distance)
+    look = {"transform": axes.transAxes, "fontsize": 9.5, "va": "center", "linespacing": 1.3}
+    for name, height, (color, _, _) in zip(names, heights, cycle(STYLES), strict=False):
+        axes.text(1.01, height, name, color=color, **look)
 
 
 def _apart(heights: Sequence[float], distance: float) -> list[float]:
-    """The heights moved as little as keeps their order, neighbours `distance` apart, and all within [0, 1]."""
+    """The heights moved as little as keeps their order, neighbours `distance` apart, within [0, 1] if there is room."""
     order = np.argsort(heights, kind="stable")
     placed = np.asarray(heights, np.float64)[order]
     for i in range(1, len(placed)):

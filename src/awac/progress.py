@@ -31,8 +31,8 @@ def rollout_metrics(records: Collection[EpisodeRecord]) -> dict[str, float]:
         "rollout/ep_rew_mean": np.mean([record.return_ for record in records]),
         "rollout/ep_len_mean": np.mean([record.length for record in records]),
     }
-    known = [record.success_final for record in records if record.success_final is not None]
-    rate = {"rollout/success_rate": float(np.mean(known))} if known else {}
+    told = [record.success_final for record in records]  # of no episode, or of successful ones alone, by some tasks
+    rate = {} if set(told) == {None} else {"rollout/success_rate": float(np.mean([bool(success) for success in told]))}
     return {name: float(value) for name, value in means.items()} | rate
 
 

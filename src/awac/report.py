@@ -17,10 +17,12 @@ from rich.table import Table
 from tyro.conf import Positional
 
 from awac.curves import METRIC, Curve, is_share, read_curves, usual_metric
+from awac.display import digits
 from awac.figure import draw
 from awac.statistics import Estimate
 
-COLUMNS = ("method", "runs", "offline", "final", "best", "lowest online")
+# "highest": of a distance it is not the best
+COLUMNS = ("method", "runs", "offline", "final", "highest", "lowest online")
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,9 @@ def rows(curves: Sequence[Curve], metric: str) -> list[tuple[str, ...]]:
     for curve in curves:
         online = np.flatnonzero(curve.steps > 0)
         estimates, offline = curve.estimates, curve.offline
-        best = max(estimates, key=lambda estimate: estimate.value)
+        highest = max(estimates, key=lambda estimate: estimate.value)
         lowest = min((estimates[i] for i in online), key=lambda estimate: estimate.value, default=None)
-        values = (offline, estimates[-1], best, lowest)
+        values = (offline, estimates[-1], highest, lowest)
         found.append((curve.label, str(len(curve.scores)), *(_text(value, metric) for value in values)))
     return found
 
@@ -78,7 +80,7 @@ def table(curves: Sequence[Curve], metric: str = METRIC) -> Table:
     """What was reached, for the terminal."""
     result = Table(title=_caption(curves, metric), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for name in COLUMNS:
-        result.add_column(name, justify="left" if name == "method" else "right")
+        result.add_column(name, justify="left" if name == "method" else "right", overflow="fold")
     for row in rows(curves, metric):
         result.add_row(*row)
     return result
@@ -99,6 +101,5 @@ def _caption(curves: Sequence[Curve], metric: str) -> str:
 def _text(estimate: Estimate | None, metric: str) -> str:
     if estimate is None:
         return "-"
-    scale, places = (100, 0) if is_share(metric) else (1, 1)
-    value, low, high = (f"{scale * number:.{places}f}" for number in estimate)
+    value, low, high = (f"{100 * number:.0f}" if is_share(metric) else digits(number) for number in estimate)
     return value if estimate.low == estimate.high else f"{value} [{low}, {high}]"

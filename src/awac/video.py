@@ -60,7 +60,7 @@ def record(
         with contextlib.closing(make(env_id, "rgb_array", **options)) as env:
             _choose_renderer(env_id, env)
             path.parent.mkdir(parents=True, exist_ok=True)
-            with _Film(path, float(env.metadata.get("render_fps", 30))) as film:
+            with _Film(env_id, path, float(env.metadata.get("render_fps", 30))) as film:
                 return play([env], act, episodes, seed, on_step=film.add)
     except RendererUnavailable:
         raise
@@ -97,8 +97,8 @@ def _choose_renderer(env_id: str, env: Env) -> None:
 class _Film:
     """An MP4 file that grows by the current picture of an environment."""
 
-    def __init__(self, path: Path, frames_per_second: float) -> None:
-        self.path = path
+    def __init__(self, env_id: str, path: Path, frames_per_second: float) -> None:
+        self.env_id, self.path = env_id, path
         self.every = math.ceil(frames_per_second / MOST_FRAMES_PER_SECOND)
         self.rate = round(frames_per_second / self.every)
         self.calls = 0
@@ -119,10 +119,21 @@ class _Film:
         self.calls += 1
         if (self.calls - 1) % self.every:
             return
-        picture: NDArray[np.uint8] = np.asarray(env.render(), np.uint8)
+        picture = self._picture(env)
         picture = np.ascontiguousarray(picture[: picture.shape[0] // 2 * 2, : picture.shape[1] // 2 * 2])
         if self.stream is None:  # the format wants even sides, known with the first picture
             self.stream = self.container.add_stream(CODEC, rate=self.rate, options={"crf": "20"})
             self.stream.height, self.stream.width = picture.shape[:2]
             self.stream.pix_fmt = "yuv420p"
         self.container.mux(self.stream.encode(self.av.VideoFrame.from_ndarray(picture, format="rgb24")))
+
+    def _picture(self, env: Env) -> NDArray[np.uint8]:
+        try:
+            picture = np.asarray(env.render())
+        except Exception as error:  # foreign code may raise anything: a screen that is named and not there, for one
+            raise RendererUnavailable(f"{self.env_id} cannot be filmed: drawing it raised {error!r}") from error
+        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or min(picture.shape) < 2:
+            raise RendererUnavailable(
+                f"{self.env_id} cannot be filmed: it draws {picture.dtype} {picture.shape}; allowed: uint8 (H, W, 3)"
+            )
+        return picture

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from awac.display import Display, clock_time, progress_bar, table
+from awac.display import Display, clock_time, digits, number, progress_bar, table
 
 
 class Clock:
@@ -139,6 +139,14 @@ def test_markup_in_messages_is_text():
 )
 def test_clock_time(seconds, text):
     assert clock_time(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(12135.4, "12135"), (-9999.6, "-10000"), (999.96, "1000"), (0.04561, "0.04561"), (1.5e9, "1.5e+09"), (0.0, "0")],
+)
+def test_numbers_have_an_exponent_only_where_they_must(value, text):
+    assert (digits(value), number("eval/mean_reward", value)) == (text, text)
 
 
 def test_table():

@@ -1,14 +1,19 @@
 """Evaluation: the figures are those of the episodes, whatever runs at once, and the tags are the usual ones."""
 
+from dataclasses import replace
+
+import gymnasium
 import numpy as np
 import pytest
 
 from awac.batch import Provenance
+from awac.collect import EpisodeRecord
 from awac.data.dataset import Episode
 from awac.envs import make
 from awac.envs.pointmass import optimal_action, optimal_return
 from awac.errors import EnvironmentFault
 from awac.evaluate import Evaluator, evaluate, summarize
+from awac.progress import rollout_metrics
 
 
 def pointmass():
@@ -101,6 +106,20 @@ def test_the_four_success_rules():
     np.testing.assert_allclose(found.solved_fraction, [0, 2 / 3, 0.7, 1 / 30])
     assert found.metrics()["eval/success_dapg"] == 0.25
     assert found.returns.tolist() == [-30, -10, -9, -29]
+
+
+def test_episodes_that_tell_of_no_success_had_none_if_others_tell():
+    silent = replace(episode([False, False]), infos={})
+    env = gymnasium.make("CartPole-v1")
+    assert summarize([silent, silent], env).success_final is None
+    found = summarize([silent, episode([False, True]), silent, silent], env)
+    assert found.success_final.tolist() == [False, True, False, False]
+    assert found.solved_fraction.tolist() == [0, 0.5, 0, 0]
+    records = [
+        EpisodeRecord(1.0, 2, success, success, int(bool(success)), False) for success in (None, True, None, None)
+    ]
+    assert rollout_metrics(records)["rollout/success_rate"] == 0.25
+    assert "rollout/success_rate" not in rollout_metrics(records[2:])
 
 
 def test_locomotion_has_a_normalised_score_and_no_success():

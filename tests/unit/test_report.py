@@ -1,7 +1,10 @@
+import io
 import json
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -10,12 +13,13 @@ import tyro
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.image import imread
+from rich.console import Console
 
 from awac import figure
 from awac.curves import is_share, read_curves, usual_metric
 from awac.errors import ConfigError, DataError
 from awac.figure import draw, written
-from awac.report import COLUMNS, PlotOptions, command, learning_curve, markdown, rows
+from awac.report import COLUMNS, PlotOptions, command, learning_curve, markdown, rows, table
 
 STEPS = (-100, -50, 0, 50, 100)
 RATE = "eval/success_rate"
@@ -138,16 +142,33 @@ def test_no_runs_and_no_common_step(tmp_path: Path) -> None:
 
 def test_rows_by_hand(runs: list[Path]) -> None:
     awac, sac = rows(read_curves(runs), RATE)
-    assert COLUMNS == ("method", "runs", "offline", "final", "best", "lowest online")
+    assert COLUMNS == ("method", "runs", "offline", "final", "highest", "lowest online")
     assert awac == ("awac paper", "2", "70 [60, 80]", "95 [90, 100]", "95 [90, 100]", "60 [50, 70]")
     assert sac == ("sac paper", "1", "-", "30", "30", "10")
+
+
+def test_the_table_has_distances_and_large_returns(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run", [0.0456, 12135.4, 0.0], (-50, 0, 50))
+    path = folder / "metrics.jsonl"
+    path.write_text(path.read_text().replace(RATE, "eval/final_distance"))
+    (row,) = rows(read_curves([folder], "eval/final_distance"), "eval/final_distance")
+    assert row == ("awac paper", "1", "12135", "0", "12135", "0")
+    assert rows(read_curves([write_run(tmp_path / "low", [0.0456], (50,))]), "eval/return")[0][-1] == "0.0456"
+
+
+def test_no_part_of_a_setting_is_cut_from_the_table(tmp_path: Path) -> None:
+    data = [f"/a/folder/far/down/in/the/tree/of/an-experiment/with-a-long-name/{i}" for i in range(2)]
+    folders = [write_run(tmp_path / str(i), [0.5], (0,), data=data[i : i + 1]) for i in range(2)]
+    console = Console(record=True, width=80, file=io.StringIO())
+    console.print(table(read_curves(folders)))
+    assert "\N{HORIZONTAL ELLIPSIS}" not in console.export_text()
 
 
 def test_markdown(runs: list[Path]) -> None:
     lines = markdown(read_curves(runs)).splitlines()
     assert lines[0] == "eval/success_rate in %: interquartile mean over runs [95 % bootstrap interval]"
     assert lines[2:4] == [
-        "| method | runs | offline | final | best | lowest online |",
+        "| method | runs | offline | final | highest | lowest online |",
         "| --- | --: | --: | --: | --: | --: |",
     ]
     assert lines[5] == "| sac paper | 1 | - | 30 | 30 | 10 |"
@@ -193,9 +214,44 @@ def test_any_phase_may_be_missing(tmp_path: Path, steps: tuple[int, ...]) -> Non
     assert learning_curve([folder], output=tmp_path / "curve.png").exists()
 
 
-def test_many_methods(tmp_path: Path) -> None:
-    folders = [write_run(tmp_path / str(i), [0.0, 0.1 * i], (0, 100), preset=f"p{i}") for i in range(9)]
-    assert draw(read_curves(folders), RATE, tmp_path / "curve.png").exists()
+def drawn(folders: list[Path], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The axes of the runs' figure, laid out, not written."""
+    figures = []
+    monkeypatch.setattr(figure, "save", lambda made, _: figures.append(made))
+    draw(read_curves(folders), RATE, Path("curve.png"))
+    figures[0].draw_without_rendering()
+    return figures[0].axes[0]
+
+
+def test_many_methods_and_long_settings_have_room_and_looks_of_their_own(tmp_path: Path, monkeypatch) -> None:
+    folders = [write_run(tmp_path / str(i), [0.0, 0.04 * i], (0, 100), preset=f"p{i}") for i in range(26)]
+    data = [f"/a/folder/far/down/in/the/tree/of/an-experiment/{i}" for i in range(2)]
+    folders += [write_run(tmp_path / f"data-{i}", [0.0, 0.9], (0, 100), data=data[i : i + 1]) for i in range(2)]
+    axes = drawn(folders, monkeypatch)
+    names = [text for text in axes.texts if "awac p" in text.get_text()]
+    assert len(names) == len(folders)
+    boxes = sorted((name.get_window_extent() for name in names), key=lambda box: box.y0)
+    whole = axes.get_figure().bbox
+    assert all(whole.x0 <= box.x0 and box.x1 <= whole.x1 and whole.y0 <= box.y0 and box.y1 <= whole.y1 for box in boxes)
+    assert all(below.y1 <= above.y0 for below, above in pairwise(boxes))
+    assert axes.get_window_extent().width > 0.5 * whole.width
+    assert len({f"{line.get_color()} {line._dash_pattern}" for line in axes.lines}) == len(folders)
+
+
+def test_a_single_evaluation_is_seen(tmp_path: Path, monkeypatch) -> None:
+    (line,) = drawn([write_run(tmp_path / "run", [0.3], (0,))], monkeypatch).lines
+    assert line.get_marker() == "o"
+    (line,) = drawn([write_run(tmp_path / "longer", [0.3, 0.4], (0, 50))], monkeypatch).lines
+    assert line.get_marker() == ""
+
+
+def test_a_run_without_online_steps_has_one_value_and_no_switch_before_its_time(tmp_path: Path, monkeypatch) -> None:
+    axes = drawn([write_run(tmp_path / "early", [0.3, 0.4], (-100, -50))], monkeypatch)
+    assert len(axes.lines) == 1
+    assert "awac paper\n40 % offline" in [text.get_text() for text in axes.texts]
+    axes = drawn([write_run(tmp_path / "offline", [0.3, 0.4], (-100, 0))], monkeypatch)
+    assert [list(line.get_xdata()) for line in axes.lines] == [[0, 0], [-100, 0]]
+    assert "awac paper\n40 % offline" in [text.get_text() for text in axes.texts]
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
@@ -208,7 +264,12 @@ def test_names_are_kept_apart_in_order(heights: list[float]) -> None:
 
 @pytest.mark.parametrize(
     ("metric", "value", "text"),
-    [(RATE, 0.756, "76 %"), ("eval/solved_fraction", 1.0, "100 %"), ("eval/return", -48.671, "\N{MINUS SIGN}48.67")],
+    [
+        (RATE, 0.756, "76 %"),
+        ("eval/solved_fraction", 1.0, "100 %"),
+        ("eval/return", -48.671, "\N{MINUS SIGN}48.67"),
+        ("eval/return", 12135.4, "12135"),
+    ],
 )
 def test_values_as_text(metric: str, value: float, text: str) -> None:
     assert written(value, metric) == text

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from typing import ClassVar
 
 import av
 import gymnasium
@@ -98,6 +99,46 @@ def test_a_factory_that_takes_no_render_mode_is_told_of_it(tmp_path, monkeypatch
     monkeypatch.setitem(sys.modules, "films_of", sys.modules[__name__])
     with pytest.raises(RendererUnavailable, match=r"with the options \{'render_mode': 'rgb_array'\}: "):
         record("films_of:never_filmed", {}, optimal_action, tmp_path / "film.mp4")
+
+
+class Canvas(gymnasium.Env):
+    """Draws what it is given, or fails to."""
+
+    metadata: ClassVar = {"render_modes": ["rgb_array"], "render_fps": 10}
+    observation_space = gymnasium.spaces.Box(-1, 1, (4,), np.float32)
+    action_space = gymnasium.spaces.Box(-1, 1, (2,), np.float32)
+
+    def __init__(self, render_mode=None, channels=3, shade=0):
+        self.render_mode, self.channels, self.shade = render_mode, channels, shade
+
+    def reset(self, seed=None, options=None):
+        super().reset(seed=seed)
+        return np.zeros(4, np.float32), {}
+
+    def step(self, action):
+        return np.zeros(4, np.float32), 0.0, False, True, {}
+
+    def render(self):
+        return np.full((33, 32, self.channels), 1 // self.shade, np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [({}, r"drawing it raised ZeroDivisionError"), ({"shade": 1, "channels": 4}, r"it draws uint8 \(33, 32, 4\)")],
+)
+def test_a_task_that_fails_to_draw_is_no_more_than_no_film(tmp_path, monkeypatch, options, why):
+    monkeypatch.setitem(sys.modules, "films_of", sys.modules[__name__])
+    with pytest.raises(RendererUnavailable, match=f"films_of:Canvas cannot be filmed: {why}"):
+        record("films_of:Canvas", options, optimal_action, tmp_path / "film.mp4")
+    assert not (tmp_path / "film.mp4").exists()
+    record("films_of:Canvas", {"shade": 1}, optimal_action, tmp_path / "film.mp4")
+    assert (tmp_path / "film.mp4").stat().st_size > 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="screens are named by DISPLAY on Linux")
+def test_a_screen_that_is_not_there_is_no_more_than_no_film(tmp_path):
+    result = film_hand(tmp_path / "film.mp4", DISPLAY=":77", WAYLAND_DISPLAY="")
+    assert result.stdout.startswith("RendererUnavailable awac/PenBinary-v0 cannot be filmed: drawing it raised")
 
 
 def test_a_folder_is_no_film(tmp_path):

@@ -12,7 +12,7 @@ from rich.console import Console
 from tyro.conf import Positional
 
 from awac.collect import Act
-from awac.display import table
+from awac.display import digits, table
 from awac.envs import make
 from awac.envs.options import EnvOptions
 from awac.envs.scores import NAMES
@@ -116,7 +116,7 @@ def rows(found: Evaluation) -> list[dict[str, object]]:
     spreads = {tag: each.std() for tag, each in values.items() if each is not None}
     metrics = found.metrics()
     return [
-        {"figure": label, "mean": metrics[tag], "std": f"{spreads[tag]:.4g}" if tag in spreads else ""}
+        {"figure": label, "mean": metrics[tag], "std": digits(spreads[tag]) if tag in spreads else ""}
         for tag, label in ROWS.items()
         if tag in metrics
     ]

@@ -5,6 +5,7 @@ from typing import Any
 from rich.table import Table
 
 from awac.data.dataset import Dataset
+from awac.display import digits
 
 ORIGIN = ("env_id", "description", "policy_generated", "seed", "imported_from", "commit")
 
@@ -25,13 +26,12 @@ def describe(name: str, dataset: Dataset) -> Table:
 
 
 def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
-    spread = "{mean:.4g} (from {min:.4g} to {max:.4g})"
     rows = [
         ("episodes", f"{found['episodes']}"),
         ("transitions", f"{found['transitions']}"),
         ("observation and action size", f"{found['observation_size']}, {found['action_size']}"),
-        ("episode length", spread.format(**found["length"])),
-        ("return", spread.format(**found["return"])),
+        ("episode length", _spread(found["length"])),
+        ("return", _spread(found["return"])),
         ("ends", f"{found['terminated_episodes']} terminated, {found['truncated_episodes']} truncated"),
     ]
     for key, label in (("success_any_step", "success at any step"), ("success_final_step", "success at the last step")):
@@ -39,3 +39,8 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
     for kind, counts in found["provenance"].items():
         rows.append((kind, f"{counts['episodes']} episodes, {counts['transitions']} transitions"))
     return rows
+
+
+def _spread(values: dict[str, float]) -> str:
+    mean, low, high = (digits(values[name]) for name in ("mean", "min", "max"))
+    return f"{mean} (from {low} to {high})"
