@@ -16,7 +16,7 @@ from awac.batch import Batch, Provenance
 from awac.data.dataset import SUCCESS_NAMES
 from awac.envs import snapshot
 from awac.envs.guard import BadTransition, FaultBudget
-from awac.errors import EnvironmentFault
+from awac.errors import EnvironmentFault, RobotStop
 from awac.scaling import inner_bounds
 
 Array = NDArray[Any]
@@ -88,13 +88,14 @@ class Collector:
 
         Raises:
             EnvironmentFault: too many faults; the collector is where it was before, but its episode has ended there.
+            RobotStop: the environment raised it; likewise.
             DivergedError: the policy's action is not finite.
         """
         budget, finished = FaultBudget(*self.budget.counts), len(self._finished)
         begun = self._cut or self._running.length > 0
         try:
             return self._fill(act, steps)
-        except EnvironmentFault:
+        except (EnvironmentFault, RobotStop):
             self.cut()
             self.budget, self._cut = budget, begun
             del self._finished[finished:]

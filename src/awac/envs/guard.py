@@ -12,7 +12,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from awac.errors import DivergedError, EnvironmentFault
+from awac.errors import DivergedError, EnvironmentFault, RobotStop
 
 Array = NDArray[Any]
 
@@ -83,6 +83,7 @@ class Guard(gymnasium.Wrapper[Array, Array, Array, Array], gymnasium.utils.Recor
     Raises:
         BadTransition: from `reset` and `step`: the environment raised, or returned something else than it declares.
         DivergedError: from `step`: the action is not finite; the policy is broken, not the environment.
+        RobotStop: from `reset` and `step`: the environment raised it; no fault, since nobody may begin another episode.
         ValueError: from `step`: the action has the wrong shape or lies outside the bounds.
     """
 
@@ -133,6 +134,8 @@ class Guard(gymnasium.Wrapper[Array, Array, Array, Array], gymnasium.utils.Recor
         method: Callable[..., Any] = self.env.reset if call == "reset" else self.env.step
         try:
             result = method(*arguments.values()) if call == "step" else method(**arguments)
+        except RobotStop as error:
+            raise RobotStop(f"{self._place(call)} {error}") from error
         except Exception as error:  # foreign code may raise anything
             raise BadTransition(f"{self._place(call)} raised {error!r}") from error
         if not isinstance(result, tuple) or len(cast("tuple[Any, ...]", result)) != len(names):

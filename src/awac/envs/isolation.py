@@ -15,7 +15,7 @@ import gymnasium
 from numpy.typing import NDArray
 
 from awac.envs.channel import Channel
-from awac.errors import CheckpointError, ConfigError, EnvironmentFault
+from awac.errors import CheckpointError, ConfigError, EnvironmentFault, RobotStop
 
 Array = NDArray[Any]
 
@@ -28,7 +28,8 @@ class IsolatedEnv(gymnasium.Env[Array, Array]):
     Raises:
         TimeoutError: from any call: no answer within the deadline; the process has been killed.
         ConnectionError: from any call: the process is gone.
-        RuntimeError: from any call: the environment raised; the text is its error.
+        RobotStop: from any call: the environment raised it.
+        RuntimeError: from any call: the environment raised something else; the text is its error.
     """
 
     def __init__(self, env_id: str, render_mode: str | None, options: Mapping[str, Any], deadline: float) -> None:
@@ -116,7 +117,7 @@ class IsolatedEnv(gymnasium.Env[Array, Array]):
         self.channel = Channel(ours)
         try:
             return self._exchange(self.wish, START_DEADLINE)
-        except RuntimeError:  # it said why, and has ended
+        except (RobotStop, RuntimeError):  # it said why, and has ended
             self.close()
             raise
 
@@ -143,6 +144,8 @@ class IsolatedEnv(gymnasium.Env[Array, Array]):
         if "refused" in answer:
             self.close()
             raise ConfigError(answer["refused"])
+        if "stopped" in answer:
+            raise RobotStop(answer["stopped"])
         if "error" in answer:
             raise RuntimeError(answer["error"])
         return answer["value"]

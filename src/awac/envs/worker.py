@@ -17,7 +17,7 @@ from typing import Any
 from awac.envs import snapshot
 from awac.envs.channel import Channel
 from awac.envs.factory import Env, build
-from awac.errors import ConfigError, EnvironmentFault
+from awac.errors import ConfigError, EnvironmentFault, RobotStop
 
 
 def serve(channel: Channel) -> None:
@@ -30,16 +30,22 @@ def serve(channel: Channel) -> None:
         channel.send(number, {"refused": str(error)})
         return
     except Exception as error:  # noqa: BLE001 - foreign code may raise anything; the other side is told
-        channel.send(number, {"error": str(error) if isinstance(error, EnvironmentFault) else repr(error)})
+        channel.send(number, failure(error))
         return
     channel.send(number, {"value": describe(env)})
     while True:
         number, (call, arguments) = channel.receive()
         try:
-            answer = {"value": perform(env, call, arguments)}
-        except Exception as error:  # noqa: BLE001 - foreign code may raise anything; the other side is told
-            answer = {"error": repr(error)}
-        channel.send(number, answer)
+            channel.send(number, {"value": perform(env, call, arguments)})
+        except Exception as error:  # noqa: BLE001 - foreign code may raise anything, or return what cannot be sent
+            channel.send(number, failure(error))
+
+
+def failure(error: Exception) -> dict[str, str]:
+    """What the other side is told of an error."""
+    if isinstance(error, RobotStop):
+        return {"stopped": str(error)}
+    return {"error": str(error) if isinstance(error, EnvironmentFault) else repr(error)}
 
 
 def describe(env: Env) -> dict[str, Any]:
