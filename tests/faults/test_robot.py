@@ -1,4 +1,5 @@
-"""A robot behind an environment, in the run's process and in one of its own: when it stops itself, nothing moves it."""
+"""A robot behind an environment, in the run's process and in one of its own: nothing moves it when it stops itself, and
+it is let go at the end, whatever the end is."""
 
 import textwrap
 from pathlib import Path
@@ -16,8 +17,8 @@ ARM = """
         observation_space = gymnasium.spaces.Box(-9, 9, (3,), np.float32)
         action_space = gymnasium.spaces.Box(-1, 1, (2,), np.float32)
 
-        def __init__(self, diary, stops=0):
-            self.diary, self.stops, self.taken = diary, stops, 0
+        def __init__(self, diary, stops=0, lost=False):
+            self.diary, self.stops, self.lost, self.taken = diary, stops, lost, 0
 
         def note(self, event):
             with open(self.diary, "a") as file:
@@ -34,7 +35,14 @@ ARM = """
             self.steps, self.taken = self.steps + 1, self.taken + 1
             if self.taken == self.stops:
                 raise RobotStop("joint 3 is beyond its limit")
+            if self.lost and self.taken > 20:
+                raise ConnectionError("the robot does not answer")
             return np.zeros(3, np.float32), -1.0, False, self.steps == 7, {}
+
+        def close(self):
+            self.note("close")
+            if self.lost:
+                raise ConnectionError("the robot is off")
 """
 
 
@@ -66,6 +74,25 @@ def test_a_robot_that_stops_itself_ends_the_run_and_is_not_reset(
     assert run(diary, "stops", str(stops), *where.split()) == 9
     assert f"error: arm_of_the_test:Arm, {place}: joint 3 is beyond its limit" in capsys.readouterr().err
     events = diary.read_text().split()
-    assert (events[-1], events.count("step")) == ("step", stops)
+    assert (events[-2:], events.count("step"), events.count("close")) == (["step", "close"], stops, 1)
     saved = checkpoint.load(diary.parent / "run" / "checkpoints")
     assert (saved.meta["online"], saved.meta["journal"]) == (online, online)
+
+
+@pytest.mark.parametrize("where", ["", "--isolate"])
+def test_a_robot_is_let_go_once(where: str, diary: Path) -> None:
+    assert run(diary, *where.split()) == 0
+    events = diary.read_text().split()
+    assert (events[-1], events.count("close")) == ("close", 1)
+
+
+def test_a_robot_is_let_go_where_the_run_cannot_begin(diary: Path) -> None:
+    assert run(diary, "--data", str(diary.parent / "nowhere")) == 3
+    assert diary.read_text().split() == ["close"]
+
+
+def test_a_robot_that_cannot_be_let_go_hides_no_error(diary: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(diary, "lost", "True", "--isolate") == 5
+    error = capsys.readouterr().err
+    assert "error: 5 failures in a row; the last one: arm_of_the_test:Arm, step 1 of episode" in error
+    assert "saving or closing the run failed too: arm_of_the_test:Arm, close: raised RuntimeError" in error

@@ -129,6 +129,17 @@ class Guard(gymnasium.Wrapper[Array, Array, Array, Array], gymnasium.utils.Recor
         self._check_info(info, "step")
         return observation, reward, terminated, truncated, info
 
+    def close(self) -> None:
+        """As the environment's.
+
+        Raises:
+            EnvironmentFault: it raised.
+        """
+        try:
+            super().close()
+        except Exception as error:  # foreign code may raise anything
+            raise EnvironmentFault(f"{self.name}, close: raised {error!r}") from error
+
     def _call(self, call: Literal["reset", "step"], names: tuple[str, ...], **arguments: Any) -> tuple[Any, ...]:
         """The result of the environment's method, as many values as there are names."""
         method: Callable[..., Any] = self.env.reset if call == "reset" else self.env.step

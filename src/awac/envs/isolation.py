@@ -101,7 +101,15 @@ class IsolatedEnv(gymnasium.Env[Array, Array]):
             raise CheckpointError(f"{self.wish['env_id']}: {error}") from error
 
     def close(self) -> None:
-        """Ends the process."""
+        """As the environment's, then ends the process."""
+        if self.process is None:
+            return
+        try:
+            self._ask("close")
+        finally:
+            self._kill()
+
+    def _kill(self) -> None:
         if self.process is None:
             return
         self.channel.connection.close()
@@ -118,7 +126,7 @@ class IsolatedEnv(gymnasium.Env[Array, Array]):
         try:
             return self._exchange(self.wish, START_DEADLINE)
         except (RobotStop, RuntimeError):  # it said why, and has ended
-            self.close()
+            self._kill()
             raise
 
     def _ask(self, call: str, **arguments: Any) -> Any:
@@ -132,17 +140,17 @@ class IsolatedEnv(gymnasium.Env[Array, Array]):
             self.channel.send(self.number, content)
             number, answer = self.channel.receive(deadline)
         except TimeoutError as error:
-            self.close()
+            self._kill()
             raise TimeoutError(f"no answer within {deadline:g} s; its process has been killed") from error
         except OSError as error:
             process, self.process = self.process, None
             self.channel.connection.close()
             raise ConnectionError(f"its process is gone{_last_words(process)}") from error
         if number != self.number:
-            self.close()
+            self._kill()
             raise ConnectionError(f"answer {number} came to question {self.number}; its process has been killed")
         if "refused" in answer:
-            self.close()
+            self._kill()
             raise ConfigError(answer["refused"])
         if "stopped" in answer:
             raise RobotStop(answer["stopped"])

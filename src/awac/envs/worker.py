@@ -68,6 +68,8 @@ def perform(env: Env, call: str, arguments: Mapping[str, Any]) -> Any:
         return [observation, sendable(info)]
     if call == "render":
         return env.render()
+    if call == "close":
+        return env.close()
     if call == "capture":
         return snapshot.capture(env)
     assert call == "restore"
