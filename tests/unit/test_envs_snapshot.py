@@ -126,13 +126,14 @@ class Own(Foreign):
         self.state = int(state["steps"])
 
 
-def test_an_own_state_may_be_a_number_and_nothing_else():
+@pytest.mark.parametrize("wrong", [object(), "reaching"])
+def test_an_own_state_may_be_a_number_and_nothing_else(wrong):
     env, other = Own(), Own()
     captured = snapshot.capture(env)
     other.state = 0
     snapshot.restore(other, captured)
     assert other.state == 3
-    env.state = object()
+    env.state = wrong
     with pytest.raises(EnvironmentFault, match=r"Own\.get_state gives what is no number.*: env/steps"):
         snapshot.capture(env)
 

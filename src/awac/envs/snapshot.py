@@ -50,7 +50,7 @@ def capture(env: gymnasium.Env[Any, Any]) -> dict[str, Array] | None:
     """Everything that the next steps and resets of an environment depend on.
 
     Returns:
-        Named arrays, none of dtype object; None where some part of the environment is of an unknown kind.
+        Named arrays of numbers or bools; None where some part of the environment is of an unknown kind.
 
     Raises:
         EnvironmentFault: the environment's own `get_state` gives something else.
@@ -69,7 +69,7 @@ def capture(env: gymnasium.Env[Any, Any]) -> dict[str, Array] | None:
     if state is None:
         return None
     captured |= {f"env/{name}": np.asarray(values) for name, values in state.items()}
-    wrong = [name for name, values in captured.items() if values.dtype == object]
+    wrong = [name for name, values in captured.items() if values.dtype.kind not in "biuf"]
     if wrong:
         kind = type(inner).__name__
         raise EnvironmentFault(f"{kind}.get_state gives what is no number or array of them: {', '.join(wrong)}")
