@@ -17,7 +17,7 @@ from awac.errors import DivergedError, EnvironmentFault, RobotStop
 Array = NDArray[Any]
 
 NUMBERS = (float, int, np.floating, np.integer)
-FLOAT32_MAX = float(np.finfo(np.float32).max)
+FLOAT32_MAX = np.float64(np.finfo(np.float32).max)  # typed: beside float16 a Python float would become infinite
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +121,9 @@ class Guard(gymnasium.Wrapper[Array, Array, Array, Array], gymnasium.utils.Recor
         self._check_action(action)
         self.steps += 1
         names = ("observation", "reward", "terminated", "truncated", "info")
-        observation, reward, terminated, truncated, info = self._call("step", names, action=action)
+        observation, reward, terminated, truncated, info = self._call(
+            "step", names, action=np.array(action)
+        )  # theirs to change
         self._check_observation(observation, "step")
         self._check_reward(reward)
         self._check_flag("terminated", terminated)
