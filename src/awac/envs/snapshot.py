@@ -143,7 +143,11 @@ def set_mujoco_state(env: Any, state: Mapping[str, Array]) -> None:
     for name, saved in state.items():
         if name.startswith("attribute/"):
             name = name.removeprefix("attribute/")
-            setattr(env, name, _like(attributes.get(name), saved))
+            value: Any = attributes.get(name)
+            if _is_window(value) and value.shape == saved.shape:
+                value[...] = saved
+            else:
+                setattr(env, name, _like(value, saved))
     specification = int(mujoco.mjtState.mjSTATE_INTEGRATION)
     integration = np.asarray(state["integration"], np.float64)
     mujoco.mj_setState(model, data, integration, specification)
@@ -189,6 +193,16 @@ def _numbers(env: Any) -> dict[str, Any]:
 
 def _is_numeric(value: object) -> bool:
     return isinstance(value, np.ndarray) and cast("Array", value).dtype.kind in "biuf"
+
+
+def _is_window(value: Any) -> bool:
+    """Whether an attribute is an array in memory that is not NumPy's: in MuJoCo's, where a copy would stand still."""
+    if not isinstance(value, np.ndarray) or not value.flags.writeable:
+        return False
+    owner: Any = cast("Array", value)
+    while isinstance(owner, np.ndarray):
+        owner = owner.base
+    return owner is not None
 
 
 def _like(value: Any, saved: Array) -> Any:
