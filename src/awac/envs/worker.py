@@ -93,12 +93,15 @@ def leave_with(parent: int) -> None:
     os._exit(1)
 
 
+def stay(*_: object) -> None:
+    """Ctrl-C, and the SIGTERM of a scheduler, reach all processes; they are for the parent, which wants the state."""
+
+
 def main() -> None:
     """Serves the socket whose descriptor and owner are given on the command line."""
     descriptor, parent = (int(argument) for argument in sys.argv[1:])
-    # Ctrl-C, and the SIGTERM of a scheduler, reach all processes and are for the parent, which still wants the state.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: None)  # not ignored: that would pass on to what the environment starts
+    signal.signal(signal.SIGTERM, stay)  # not ignored: that would pass on to what the environment starts
     threading.Thread(target=leave_with, args=(parent,), daemon=True).start()
     with socket.socket(fileno=descriptor) as connection:
         try:
