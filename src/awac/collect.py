@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from awac.batch import Batch, Provenance
-from awac.data.dataset import SUCCESS_NAMES
+from awac.data.dataset import success_of
 from awac.envs import snapshot
 from awac.envs.guard import BadTransition, FaultBudget
 from awac.errors import EnvironmentFault, RobotStop
@@ -246,14 +246,6 @@ class _Running:
     @classmethod
     def from_array(cls, values: Array) -> "_Running":
         return cls(float(values[0]), int(values[1]), int(values[2]), bool(values[3]), bool(values[4]))
-
-
-def success_of(info: Mapping[str, Any]) -> bool | None:
-    """Whether the step was successful, by the names in use, or None where the environment does not say."""
-    for name in SUCCESS_NAMES:
-        if name in info:
-            return bool(info[name])
-    return None
 
 
 def action_bounds(env: Env) -> tuple[Array, Array]:
