@@ -134,11 +134,11 @@ class Lines(logging.Handler):
 
 
 def show_error(error: AwacError) -> None:
-    """Prints the message in one paragraph on standard error."""
+    """Prints the message on standard error, in one paragraph, and what else went wrong after it."""
     from rich.console import Console
     from rich.text import Text
 
-    text = Text.assemble(("error: ", "bold red"), str(error))
+    text = Text.assemble(("error: ", "bold red"), "\n".join([str(error), *getattr(error, "__notes__", [])]))
     Console(stderr=True, soft_wrap=True, highlight=False).print(text)
 
 

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from awac.batch import Batch, Provenance
-from awac.data.dataset import SUCCESS_NAMES
+from awac.data.dataset import success_of
 from awac.envs import snapshot
 from awac.envs.guard import BadTransition, FaultBudget
-from awac.errors import EnvironmentFault
+from awac.errors import EnvironmentFault, RobotStop
 from awac.scaling import inner_bounds
 
 Array = NDArray[Any]
@@ -88,13 +88,14 @@ class Collector:
 
         Raises:
             EnvironmentFault: too many faults; the collector is where it was before, but its episode has ended there.
+            RobotStop: the environment raised it; likewise.
             DivergedError: the policy's action is not finite.
         """
         budget, finished = FaultBudget(*self.budget.counts), len(self._finished)
         begun = self._cut or self._running.length > 0
         try:
             return self._fill(act, steps)
-        except EnvironmentFault:
+        except (EnvironmentFault, RobotStop):
             self.cut()
             self.budget, self._cut = budget, begun
             del self._finished[finished:]
@@ -245,14 +246,6 @@ class _Running:
     @classmethod
     def from_array(cls, values: Array) -> "_Running":
         return cls(float(values[0]), int(values[1]), int(values[2]), bool(values[3]), bool(values[4]))
-
-
-def success_of(info: Mapping[str, Any]) -> bool | None:
-    """Whether the step was successful, by the names in use, or None where the environment does not say."""
-    for name in SUCCESS_NAMES:
-        if name in info:
-            return bool(info[name])
-    return None
 
 
 def action_bounds(env: Env) -> tuple[Array, Array]:

@@ -64,6 +64,6 @@ class StorageError(AwacError):
 
 
 class RobotStop(AwacError):
-    """A safety limit or the watchdog stopped the robot."""
+    """A safety limit or the watchdog stopped the robot: for environments to raise, so that nothing resets it."""
 
     exit_code = 9

@@ -1,5 +1,6 @@
 """How good a policy is: whole episodes, several environments in lock-step, all success rules in use side by side."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -87,9 +88,10 @@ class Evaluator:
         return summarize(play(self.envs, act, self.episodes, self.seed, on_step=on_step), self.envs[0])
 
     def close(self) -> None:
-        """Closes the environments."""
-        while self.envs:
-            self.envs.pop().close()
+        """Closes the environments: all of them, also where one raises."""
+        with contextlib.ExitStack() as stack:
+            while self.envs:
+                stack.callback(self.envs.pop().close)
 
     def __enter__(self) -> "Evaluator":
         return self

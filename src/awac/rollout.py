@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from awac.batch import Provenance
-from awac.collect import Act, Array, Env, action_bounds, derived_seed, forget, size_of, success_of
-from awac.data.dataset import Episode
+from awac.collect import Act, Array, Env, action_bounds, derived_seed, forget, size_of
+from awac.data.dataset import Episode, success_of
 from awac.envs.factory import make
 from awac.envs.guard import BadTransition, FaultBudget
 from awac.errors import ConfigError

@@ -4,6 +4,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import fields, replace
 from functools import cached_property
 from typing import Any
@@ -49,30 +50,33 @@ class Session:
         if experiment.offline_steps and not experiment.data:
             raise ConfigError(f"offline_steps={experiment.offline_steps} needs data; give --data, or --offline-steps 0")
         self.env = self.make_env()
-        prior, self.held_out, self.contents = load_prior(experiment, self.env)
-        scaling = scaling_for(experiment, self.env, prior)
-        self.mix, self.relabelling = mix_of(dict(experiment.mix)), None
-        if experiment.relabel:
-            layout = goal_layout(experiment.env, **experiment.env_options)
-            self.relabelling = relabelling_of(dict(experiment.relabel), layout, scaling)
-        algorithm = ALGORITHMS[experiment.algorithm]
-        self.learner = Learner(
-            algorithm, experiment.hyperparameters, scaling, experiment.seed, experiment.buffer_capacity
-        )
-        check_sampling(algorithm, self.sampling(experiment.batch_size))
-        if prior is not None:
-            self.learner.insert(prior)
-        self.collector = Collector(self.env, Provenance.ONLINE, seed_of(experiment, "environment"))
-        episodes, parallel = experiment.evaluation_episodes, experiment.evaluation_parallel
-        self.evaluator = Evaluator(self.make_env, episodes, seed_of(experiment, "evaluation"), parallel)
-        if parallel == 1:
-            self.evaluator.envs.append(self.env)  # a robot is there once
-        self.journal = Journal(folder.journal)
-        self.saver = Saver(folder.checkpoints)
-        self.progress = Progress()
-        self.recent: deque[EpisodeRecord] = deque(maxlen=RECENT)
-        self.metrics: dict[str, float] = {}
-        self.started, self.first = time.monotonic(), 0
+        with ExitStack() as stack:
+            stack.callback(self.env.close)  # a robot is let go where the rest cannot be made
+            prior, self.held_out, self.contents = load_prior(experiment, self.env)
+            scaling = scaling_for(experiment, self.env, prior)
+            self.mix, self.relabelling = mix_of(dict(experiment.mix)), None
+            if experiment.relabel:
+                layout = goal_layout(experiment.env, **experiment.env_options)
+                self.relabelling = relabelling_of(dict(experiment.relabel), layout, scaling)
+            algorithm = ALGORITHMS[experiment.algorithm]
+            self.learner = Learner(
+                algorithm, experiment.hyperparameters, scaling, experiment.seed, experiment.buffer_capacity
+            )
+            check_sampling(algorithm, self.sampling(experiment.batch_size))
+            if prior is not None:
+                self.learner.insert(prior)
+            self.collector = Collector(self.env, Provenance.ONLINE, seed_of(experiment, "environment"))
+            episodes, parallel = experiment.evaluation_episodes, experiment.evaluation_parallel
+            self.evaluator = Evaluator(self.make_env, episodes, seed_of(experiment, "evaluation"), parallel)
+            if parallel == 1:
+                self.evaluator.envs.append(self.env)  # a robot is there once
+            self.journal = Journal(folder.journal)
+            self.saver = Saver(folder.checkpoints)
+            self.progress = Progress()
+            self.recent: deque[EpisodeRecord] = deque(maxlen=RECENT)
+            self.metrics: dict[str, float] = {}
+            self.started, self.first = time.monotonic(), 0
+            stack.pop_all()
 
     def make_env(self, render_mode: str | None = None) -> Guard:
         """The experiment's environment."""
@@ -282,11 +286,12 @@ class Session:
         return Card(algorithm=self.experiment.algorithm, environment=self.experiment.env, step=self.step)
 
     def close(self) -> None:
-        """Closes environments and files."""
-        if self.env not in self.evaluator.envs:
-            self.env.close()
-        self.evaluator.close()
-        self.writer.close()
+        """Closes environments and files: all of them, also where one raises."""
+        with ExitStack() as stack:
+            stack.callback(self.evaluator.close)
+            if self.env not in self.evaluator.envs:
+                stack.callback(self.env.close)
+            stack.callback(self.writer.close)
 
     def _trackers(self) -> list[Any]:
         return open_trackers(self.experiment.sinks, self.folder.path, dict(self.folder.config))

@@ -13,7 +13,7 @@ from awac import checkpoint
 from awac.algorithms import ALGORITHMS
 from awac.config import Experiment, defaults, from_older_json, to_json
 from awac.display import Display
-from awac.errors import AwacError, ConfigError, EnvironmentFault
+from awac.errors import AwacError, ConfigError, EnvironmentFault, RobotStop
 from awac.outcome import leave
 from awac.presets import PRESETS
 from awac.progress import last_evaluation
@@ -99,7 +99,7 @@ def _loop(session: Session, saved: checkpoint.Checkpoint | None, stop: StopReque
                 metrics = _records(session, stop) or metrics
             else:  # left by an earlier stop, or a fault
                 metrics = _evaluation(session, stop) or metrics
-    except EnvironmentFault as error:  # the state is that after the last whole interval
+    except (EnvironmentFault, RobotStop) as error:  # the state is that after the last whole interval
         _in_any_case(partial(session.save, last=True), error)
         raise
     session.save(last=True)

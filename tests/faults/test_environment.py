@@ -168,11 +168,12 @@ def test_no_orphan_is_left_when_the_run_is_killed(nasty, tmp_path, fault):
     assert alive == []
 
 
-def test_an_interrupt_from_the_keyboard_leaves_the_worker_to_answer(nasty):
-    """Ctrl-C reaches every process of the group; the run still wants the state of its environment."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_asks_the_run_to_stop_leaves_the_worker_to_answer(nasty, number):
+    """Ctrl-C, schedulers and `timeout` reach every process; the run still wants the state of its environment."""
     env = nasty()
     env.reset(seed=0)
-    os.kill(env.unwrapped.process.pid, signal.SIGINT)
+    os.kill(env.unwrapped.process.pid, number)
     env.step(np.zeros(2, np.float32))
 
 

@@ -82,6 +82,21 @@ def test_the_actions_stored_are_those_executed():
     np.testing.assert_allclose(batch.next_observations[:, :2], moved, atol=1e-6)
 
 
+class InPlace(Counter):
+    """Scales the action that it is given, as many environments do."""
+
+    def step(self, action):
+        action *= 10
+        return super().step(action)
+
+
+def test_an_environment_that_changes_its_action_changes_nothing_stored():
+    batch = Collector(Guard(InPlace()), Provenance.ONLINE, 0).collect(constant(0.5), 3)
+    (episode,) = play([Guard(InPlace(3))], constant(0.5), 1, 0)
+    assert (batch.actions == 0.5).all()
+    assert (episode.actions == 0.5).all()
+
+
 def test_records():
     collector = Collector(Guard(Counter(5)), Provenance.ONLINE, 0)
     collector.collect(constant(0.0), 12)

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from awac.batch import Provenance
 from awac.data import Dataset, Episode, append, load, write
-from awac.data.dataset import join
+from awac.data.dataset import join, success_of
 from awac.data.sources import destination, split
 from awac.data.store import data_folder, read
 from awac.data.writer import origin
-from awac.errors import DataError
+from awac.errors import ConfigError, DataError
 
 
 def make_episode(length, index=0, observation=3, action=2, ending="truncated", start=0.0, **kwargs):
@@ -269,3 +269,9 @@ def test_an_environment_that_is_not_registered_is_kept_by_name(tmp_path):
     loaded = load([str(tmp_path / "data")])
     assert loaded.env_id == "my_package:make_env"
     assert loaded.action_low is None  # unknown bounds stay unknown
+
+
+def test_success_is_one_truth_value():
+    assert [success_of({"success": value}) for value in (True, np.array([True]), np.False_, None)] == [1, 1, 0, 0]
+    with pytest.raises(ConfigError, match=r"info\['success'\] is array\(\[ True, False\]\); allowed: one truth value"):
+        success_of({"success": np.array([True, False])})

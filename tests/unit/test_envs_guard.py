@@ -96,6 +96,14 @@ def test_what_float32_cannot_hold_is_not_finite():
         Guard(scripted).reset()
 
 
+def test_infinity_is_not_finite_in_float16_either():
+    scripted = Scripted()
+    scripted.observation_space = gymnasium.spaces.Box(-1, 1, (3,), np.float16)
+    scripted.on_reset = (np.array([0, 0, np.inf], np.float16), {})
+    with pytest.raises(BadTransition, match=r"observation\[2\] is inf"):
+        Guard(scripted).reset()
+
+
 def test_numpy_scalars_are_fine(env):
     env.env.on_step = (GOOD, np.float64(1.0), np.bool_(True), np.False_, {})
     assert env.step(ACTION)[1:4] == (1.0, True, False)

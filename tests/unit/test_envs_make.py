@@ -159,6 +159,17 @@ def test_what_cannot_be_reached_says_why(tmp_path, monkeypatch, isolate):
     assert caught.value.exit_code == 5
 
 
+def with_a_mistake():
+    return {}.nothing
+
+
+def test_a_mistake_of_a_factory_is_not_mistaken_for_mujocos(monkeypatch):
+    monkeypatch.setenv("MUJOCO_GL", "egl")
+    monkeypatch.delitem(sys.modules, "mujoco", raising=False)
+    with pytest.raises(AttributeError, match="nothing"):
+        awac.envs.make(f"{__name__}:with_a_mistake")
+
+
 def test_wrappers_stand_in_their_written_order():
     text = str(awac.envs.make("awac/PointMass-v0"))
     assert text == "<Guard<TimeLimit<OrderEnforcing<PointMass<awac/PointMass-v0>>>>>"

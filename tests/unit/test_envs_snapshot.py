@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from awac.envs import make, snapshot
+from awac.envs.sawyer_drawer import SawyerDrawer
 from awac.errors import CheckpointError, EnvironmentFault
 
 EXACT = [
@@ -126,15 +127,39 @@ class Own(Foreign):
         self.state = int(state["steps"])
 
 
-def test_an_own_state_may_be_a_number_and_nothing_else():
+@pytest.mark.parametrize("wrong", [object(), "reaching"])
+def test_an_own_state_may_be_a_number_and_nothing_else(wrong):
     env, other = Own(), Own()
     captured = snapshot.capture(env)
     other.state = 0
     snapshot.restore(other, captured)
     assert other.state == 3
-    env.state = object()
+    env.state = wrong
     with pytest.raises(EnvironmentFault, match=r"Own\.get_state gives what is no number.*: env/steps"):
         snapshot.capture(env)
+
+
+class Windows(SawyerDrawer):
+    """Keeps arrays that show the simulator's own memory, as people do."""
+
+    def __init__(self):
+        super().__init__()
+        self.place, self.angles = self.data.body("drawer").xpos, self.data.qpos[:3]
+        self.friction = self.model.geom_friction[-1]
+
+
+def test_what_shows_the_simulators_memory_still_does_after_a_restore():
+    env, fresh = Windows(), Windows()
+    env.reset(seed=0)
+    env.step(np.ones(3, np.float32))
+    env.friction[:] = 0.5, 0.01, 0.001
+    fresh.np_random  # noqa: B018 - the generator is made when it is asked for
+    snapshot.restore(fresh, snapshot.capture(env))
+    for each in (env, fresh):
+        each.step(-np.ones(3, np.float32))
+    for name in ("place", "angles", "friction"):
+        np.testing.assert_array_equal(getattr(fresh, name), getattr(env, name))
+    assert np.shares_memory(fresh.angles, fresh.data.qpos)
 
 
 @pytest.mark.parametrize("part", ["env/integration", "env/model/body_pos", "generator"])

@@ -12,9 +12,23 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from awac.batch import Batch, Provenance
-from awac.errors import DataError
+from awac.errors import ConfigError, DataError
 
 SUCCESS_NAMES = ("success", "is_success", "goal_achieved")  # Gymnasium-Robotics, Gymnasium, the paper's environments
+
+
+def success_of(info: Mapping[str, Any]) -> bool | None:
+    """Whether the step was successful, by the names in use, or None where the environment does not say.
+
+    Raises:
+        ConfigError: it is more than one truth value.
+    """
+    for name in SUCCESS_NAMES:
+        if name in info:
+            if np.size(info[name]) != 1:
+                raise ConfigError(f"the environment's info[{name!r}] is {info[name]!r}; allowed: one truth value")
+            return bool(info[name])
+    return None
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,6 @@
 import difflib
 import importlib
 import os
-import sys
 import traceback
 from collections.abc import Callable
 from functools import partial
@@ -85,10 +84,11 @@ def build(env_id: str, render_mode: str | None, options: dict[str, Any]) -> Env:
     except OSError as error:  # a robot that is off, or in use
         raise EnvironmentFault(f"{env_id} cannot be made: {error!r}") from error
     except (AttributeError, ImportError, RuntimeError) as error:
-        backend = os.environ.get("MUJOCO_GL")
-        if backend is None or "mujoco" in sys.modules:
-            raise
         # MuJoCo tries its renderer when it is imported, and fails in these ways where there is none.
+        backend = os.environ.get("MUJOCO_GL")
+        files = [Path(frame.filename).parts for frame in traceback.extract_tb(error.__traceback__)]
+        if backend is None or not any(file[-2:] == ("mujoco", "__init__.py") for file in files):
+            raise
         raise ConfigError(f"{env_id}: MuJoCo does not start with MUJOCO_GL={backend}; unset it ({error})") from error
     if domain is not None:
         env = DomainRandomization(env, parse_ranges(str(domain)))

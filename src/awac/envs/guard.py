@@ -12,12 +12,12 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from awac.errors import DivergedError, EnvironmentFault
+from awac.errors import DivergedError, EnvironmentFault, RobotStop
 
 Array = NDArray[Any]
 
 NUMBERS = (float, int, np.floating, np.integer)
-FLOAT32_MAX = float(np.finfo(np.float32).max)
+FLOAT32_MAX = np.float64(np.finfo(np.float32).max)  # typed: beside float16 a Python float would become infinite
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +83,7 @@ class Guard(gymnasium.Wrapper[Array, Array, Array, Array], gymnasium.utils.Recor
     Raises:
         BadTransition: from `reset` and `step`: the environment raised, or returned something else than it declares.
         DivergedError: from `step`: the action is not finite; the policy is broken, not the environment.
+        RobotStop: from `reset` and `step`: the environment raised it; no fault, since nobody may begin another episode.
         ValueError: from `step`: the action has the wrong shape or lies outside the bounds.
     """
 
@@ -120,7 +121,9 @@ class Guard(gymnasium.Wrapper[Array, Array, Array, Array], gymnasium.utils.Recor
         self._check_action(action)
         self.steps += 1
         names = ("observation", "reward", "terminated", "truncated", "info")
-        observation, reward, terminated, truncated, info = self._call("step", names, action=action)
+        observation, reward, terminated, truncated, info = self._call(
+            "step", names, action=np.array(action)
+        )  # theirs to change
         self._check_observation(observation, "step")
         self._check_reward(reward)
         self._check_flag("terminated", terminated)
@@ -128,11 +131,24 @@ class Guard(gymnasium.Wrapper[Array, Array, Array, Array], gymnasium.utils.Recor
         self._check_info(info, "step")
         return observation, reward, terminated, truncated, info
 
+    def close(self) -> None:
+        """As the environment's.
+
+        Raises:
+            EnvironmentFault: it raised.
+        """
+        try:
+            super().close()
+        except Exception as error:  # foreign code may raise anything
+            raise EnvironmentFault(f"{self.name}, close: raised {error!r}") from error
+
     def _call(self, call: Literal["reset", "step"], names: tuple[str, ...], **arguments: Any) -> tuple[Any, ...]:
         """The result of the environment's method, as many values as there are names."""
         method: Callable[..., Any] = self.env.reset if call == "reset" else self.env.step
         try:
             result = method(*arguments.values()) if call == "step" else method(**arguments)
+        except RobotStop as error:
+            raise RobotStop(f"{self._place(call)} {error}") from error
         except Exception as error:  # foreign code may raise anything
             raise BadTransition(f"{self._place(call)} raised {error!r}") from error
         if not isinstance(result, tuple) or len(cast("tuple[Any, ...]", result)) != len(names):

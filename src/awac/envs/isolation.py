@@ -15,7 +15,7 @@ import gymnasium
 from numpy.typing import NDArray
 
 from awac.envs.channel import Channel
-from awac.errors import CheckpointError, ConfigError, EnvironmentFault
+from awac.errors import CheckpointError, ConfigError, EnvironmentFault, RobotStop
 
 Array = NDArray[Any]
 
@@ -28,7 +28,8 @@ class IsolatedEnv(gymnasium.Env[Array, Array]):
     Raises:
         TimeoutError: from any call: no answer within the deadline; the process has been killed.
         ConnectionError: from any call: the process is gone.
-        RuntimeError: from any call: the environment raised; the text is its error.
+        RobotStop: from any call: the environment raised it.
+        RuntimeError: from any call: the environment raised something else; the text is its error.
     """
 
     def __init__(self, env_id: str, render_mode: str | None, options: Mapping[str, Any], deadline: float) -> None:
@@ -100,7 +101,15 @@ class IsolatedEnv(gymnasium.Env[Array, Array]):
             raise CheckpointError(f"{self.wish['env_id']}: {error}") from error
 
     def close(self) -> None:
-        """Ends the process."""
+        """As the environment's, then ends the process."""
+        if self.process is None:
+            return
+        try:
+            self._ask("close")
+        finally:
+            self._kill()
+
+    def _kill(self) -> None:
         if self.process is None:
             return
         self.channel.connection.close()
@@ -116,8 +125,8 @@ class IsolatedEnv(gymnasium.Env[Array, Array]):
         self.channel = Channel(ours)
         try:
             return self._exchange(self.wish, START_DEADLINE)
-        except RuntimeError:  # it said why, and has ended
-            self.close()
+        except (RobotStop, RuntimeError):  # it said why, and has ended
+            self._kill()
             raise
 
     def _ask(self, call: str, **arguments: Any) -> Any:
@@ -131,18 +140,20 @@ class IsolatedEnv(gymnasium.Env[Array, Array]):
             self.channel.send(self.number, content)
             number, answer = self.channel.receive(deadline)
         except TimeoutError as error:
-            self.close()
+            self._kill()
             raise TimeoutError(f"no answer within {deadline:g} s; its process has been killed") from error
         except OSError as error:
             process, self.process = self.process, None
             self.channel.connection.close()
             raise ConnectionError(f"its process is gone{_last_words(process)}") from error
         if number != self.number:
-            self.close()
+            self._kill()
             raise ConnectionError(f"answer {number} came to question {self.number}; its process has been killed")
         if "refused" in answer:
-            self.close()
+            self._kill()
             raise ConfigError(answer["refused"])
+        if "stopped" in answer:
+            raise RobotStop(answer["stopped"])
         if "error" in answer:
             raise RuntimeError(answer["error"])
         return answer["value"]

@@ -50,7 +50,7 @@ def capture(env: gymnasium.Env[Any, Any]) -> dict[str, Array] | None:
     """Everything that the next steps and resets of an environment depend on.
 
     Returns:
-        Named arrays, none of dtype object; None where some part of the environment is of an unknown kind.
+        Named arrays of numbers or bools; None where some part of the environment is of an unknown kind.
 
     Raises:
         EnvironmentFault: the environment's own `get_state` gives something else.
@@ -69,7 +69,7 @@ def capture(env: gymnasium.Env[Any, Any]) -> dict[str, Array] | None:
     if state is None:
         return None
     captured |= {f"env/{name}": np.asarray(values) for name, values in state.items()}
-    wrong = [name for name, values in captured.items() if values.dtype == object]
+    wrong = [name for name, values in captured.items() if values.dtype.kind not in "biuf"]
     if wrong:
         kind = type(inner).__name__
         raise EnvironmentFault(f"{kind}.get_state gives what is no number or array of them: {', '.join(wrong)}")
@@ -143,7 +143,11 @@ def set_mujoco_state(env: Any, state: Mapping[str, Array]) -> None:
     for name, saved in state.items():
         if name.startswith("attribute/"):
             name = name.removeprefix("attribute/")
-            setattr(env, name, _like(attributes.get(name), saved))
+            value: Any = attributes.get(name)
+            if _is_window(value) and value.shape == saved.shape:
+                value[...] = saved
+            else:
+                setattr(env, name, _like(value, saved))
     specification = int(mujoco.mjtState.mjSTATE_INTEGRATION)
     integration = np.asarray(state["integration"], np.float64)
     mujoco.mj_setState(model, data, integration, specification)
@@ -189,6 +193,16 @@ def _numbers(env: Any) -> dict[str, Any]:
 
 def _is_numeric(value: object) -> bool:
     return isinstance(value, np.ndarray) and cast("Array", value).dtype.kind in "biuf"
+
+
+def _is_window(value: Any) -> bool:
+    """Whether an attribute is an array in memory that is not NumPy's: in MuJoCo's, where a copy would stand still."""
+    if not isinstance(value, np.ndarray) or not value.flags.writeable:
+        return False
+    owner: Any = cast("Array", value)
+    while isinstance(owner, np.ndarray):
+        owner = owner.base
+    return owner is not None
 
 
 def _like(value: Any, saved: Array) -> Any:

@@ -17,7 +17,7 @@ from typing import Any
 from awac.envs import snapshot
 from awac.envs.channel import Channel
 from awac.envs.factory import Env, build
-from awac.errors import ConfigError, EnvironmentFault
+from awac.errors import ConfigError, EnvironmentFault, RobotStop
 
 
 def serve(channel: Channel) -> None:
@@ -30,16 +30,22 @@ def serve(channel: Channel) -> None:
         channel.send(number, {"refused": str(error)})
         return
     except Exception as error:  # noqa: BLE001 - foreign code may raise anything; the other side is told
-        channel.send(number, {"error": str(error) if isinstance(error, EnvironmentFault) else repr(error)})
+        channel.send(number, failure(error))
         return
     channel.send(number, {"value": describe(env)})
     while True:
         number, (call, arguments) = channel.receive()
         try:
-            answer = {"value": perform(env, call, arguments)}
-        except Exception as error:  # noqa: BLE001 - foreign code may raise anything; the other side is told
-            answer = {"error": repr(error)}
-        channel.send(number, answer)
+            channel.send(number, {"value": perform(env, call, arguments)})
+        except Exception as error:  # noqa: BLE001 - foreign code may raise anything, or return what cannot be sent
+            channel.send(number, failure(error))
+
+
+def failure(error: Exception) -> dict[str, str]:
+    """What the other side is told of an error."""
+    if isinstance(error, RobotStop):
+        return {"stopped": str(error)}
+    return {"error": str(error) if isinstance(error, EnvironmentFault) else repr(error)}
 
 
 def describe(env: Env) -> dict[str, Any]:
@@ -62,6 +68,8 @@ def perform(env: Env, call: str, arguments: Mapping[str, Any]) -> Any:
         return [observation, sendable(info)]
     if call == "render":
         return env.render()
+    if call == "close":
+        return env.close()
     if call == "capture":
         return snapshot.capture(env)
     assert call == "restore"
@@ -85,10 +93,15 @@ def leave_with(parent: int) -> None:
     os._exit(1)
 
 
+def stay(*_: object) -> None:
+    """Ctrl-C, and the SIGTERM of a scheduler, reach all processes; they are for the parent, which wants the state."""
+
+
 def main() -> None:
     """Serves the socket whose descriptor and owner are given on the command line."""
     descriptor, parent = (int(argument) for argument in sys.argv[1:])
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which may still want the state
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, stay)  # not ignored: that would pass on to what the environment starts
     threading.Thread(target=leave_with, args=(parent,), daemon=True).start()
     with socket.socket(fileno=descriptor) as connection:
         try:
