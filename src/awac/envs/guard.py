@@ -121,9 +121,8 @@ class Guard(gymnasium.Wrapper[Array, Array, Array, Array], gymnasium.utils.Recor
         self._check_action(action)
         self.steps += 1
         names = ("observation", "reward", "terminated", "truncated", "info")
-        observation, reward, terminated, truncated, info = self._call(
-            "step", names, action=np.array(action)
-        )  # theirs to change
+        theirs = np.array(action)  # which they may change
+        observation, reward, terminated, truncated, info = self._call("step", names, action=theirs)
         self._check_observation(observation, "step")
         self._check_reward(reward)
         self._check_flag("terminated", terminated)
