@@ -6,10 +6,7 @@
 Vectors over the batch are `(batch,)`, ensembles have a leading axis, and samples stand between the two.
 """
 
-import math
-from collections.abc import Callable
 from operator import itemgetter
-from typing import Any
 
 import equinox as eqx
 import jax
@@ -19,11 +16,11 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 from awac.batch import Batch
 from awac.distributions import TanhGaussian
 from awac.hyperparameters import Hyperparameters
+from awac.in_parts import mean_in_parts
 from awac.networks import CriticEnsemble, Networks, TanhGaussianActor, lower_q
 from awac.returns import returns_to_go, where_needed
 
 SMALLEST_SCALE = 1e-8  # where all values are zero
-LARGEST_PARTS = 16  # of a batch of 256: some five hundred rows each, with thirty actions per state
 
 
 def expectile_loss(errors: Float[Array, " batch"], expectile: float) -> Scalar:
@@ -124,37 +121,6 @@ def sampled_gap(
 
     rows = (batch.observations, batch.actions, jnp.moveaxis(actions, 0, 1), log_densities.T)
     return mean_in_parts(gap, critic, rows if returns is None else (*rows, returns))
-
-
-def mean_in_parts(
-    loss: Callable[[CriticEnsemble, tuple[Array, ...]], Scalar], critic: CriticEnsemble, rows: tuple[Array, ...]
-) -> Scalar:
-    """loss(critic, rows) of a loss that is a mean over rows, with the gradient of one part of them after another.
-
-    Thousands of rows at once would leave the processor's cache between the forward and the backward pass. Only
-    the critic can be differentiated.
-    """
-    parts = math.gcd(len(rows[0]), LARGEST_PARTS)
-    split = tuple(column.reshape(parts, -1, *column.shape[1:]) for column in rows)
-
-    @eqx.filter_custom_vjp
-    def mean(critic: CriticEnsemble, split: tuple[Array, ...]) -> Scalar:
-        return jnp.mean(jax.lax.map(lambda part: loss(critic, part), split))
-
-    def forward(_: Any, critic: CriticEnsemble, split: tuple[Array, ...]) -> tuple[Scalar, CriticEnsemble]:
-        def add(total: Any, part: tuple[Array, ...]) -> tuple[Any, None]:
-            return jax.tree.map(jnp.add, total, eqx.filter_value_and_grad(loss)(critic, part)), None
-
-        nothing = jnp.float32(0.0), jax.tree.map(jnp.zeros_like, eqx.filter(critic, eqx.is_inexact_array))
-        total, _ = jax.lax.scan(add, nothing, split)
-        return jax.tree.map(lambda leaf: leaf / parts, total)
-
-    def backward(gradient: CriticEnsemble, cotangent: Scalar, *_: Any) -> CriticEnsemble:
-        return jax.tree.map(lambda leaf: cotangent * leaf, gradient)
-
-    mean.def_fwd(forward)
-    mean.def_bwd(backward)
-    return mean(critic, split)
 
 
 def gap_dual_loss(log_multiplier: Float[Array, ""], gap: Scalar, threshold: float) -> Scalar:

@@ -7,7 +7,7 @@ import pytest
 
 FRAMEWORKS = {"jax", "jaxlib", "equinox", "optax", "flax", "torch"}
 LEARNER = ("algorithm.py", "learner.py", "objectives.py", "distributions.py", "networks.py")
-LEARNER += ("behavior.py", "divergences.py", "dual_objectives.py", "natural_gradient.py", "pessimism.py")
+LEARNER += ("behavior.py", "divergences.py", "dual_objectives.py", "in_parts.py", "natural_gradient.py", "pessimism.py")
 LEARNER += ("projections.py", "returns.py", "critics.py", "soft.py")
 LEARNER += ("data/buffer.py", "data/goals.py", "data/trajectories.py")
 UNPICKLERS = {"pickle", "_pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}

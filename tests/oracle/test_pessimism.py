@@ -9,11 +9,11 @@ from scipy.optimize import brentq
 
 from awac.algorithms import ALGORITHMS
 from awac.distributions import TanhGaussian
+from awac.in_parts import mean_in_parts
 from awac.networks import CriticEnsemble, Sizes, lower_q
 from awac.pessimism import (
     earned_returns,
     expectile_loss,
-    mean_in_parts,
     policy_proposals,
     random_members,
     soft_maximum,
