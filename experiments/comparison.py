@@ -40,8 +40,8 @@ class Curve(NamedTuple):
     values: np.ndarray
 
     def at_switch(self) -> float:
-        """After the last offline update."""
-        return float(self.values[:, self.steps <= 0].mean(axis=0)[-1]) if (self.steps <= 0).any() else math.nan
+        """After the last offline update, where there was one."""
+        return float(self.values[:, self.steps <= 0].mean(axis=0)[-1]) if (self.steps < 0).any() else math.nan
 
     def final(self) -> float:
         """After the last environment step."""
@@ -91,6 +91,8 @@ def figure(folder: Path, output: Path) -> None:
     """One small panel per method, its tasks side by side, AWAC in grey behind each."""
     everything = {task: {curve.method: curve for curve in curves(folder / task)} for task in TASKS}
     found = {task: methods for task, methods in everything.items() if methods}
+    if not found:
+        sys.exit(f"{folder}: no finished runs in {', '.join(TASKS)}")
     methods = sorted(set().union(*found.values()))
     columns = 6 // len(found)
     rows = math.ceil(len(methods) / columns)
