@@ -139,6 +139,23 @@ def test_an_own_state_may_be_a_number_and_nothing_else(wrong):
         snapshot.capture(env)
 
 
+class Stateless(Foreign):
+    """Has nothing to keep beside the generator of its noise."""
+
+    def get_state(self):
+        return {}
+
+    def set_state(self, state):
+        assert state == {}
+
+
+def test_an_own_state_may_be_nothing():
+    env, other = Stateless(), Stateless()
+    env.reset(seed=3)
+    snapshot.restore(other, snapshot.capture(env))
+    assert other.np_random.random() == env.np_random.random()
+
+
 class Windows(SawyerDrawer):
     """Keeps arrays that show the simulator's own memory, as people do."""
 

@@ -92,7 +92,7 @@ def restore(env: gymnasium.Env[Any, Any], captured: Mapping[str, Array]) -> None
     inner: Any = env.unwrapped
     prefix = "env/"
     state = {name.removeprefix(prefix): values for name, values in captured.items() if name.startswith(prefix)}
-    if "generator" not in captured or not state:
+    if "generator" not in captured or not (state or _owns_state(inner)):  # its own may well be nothing
         raise CheckpointError(
             f"the captured state of {type(inner).__name__} has no generator or no values: {[*captured]}"
         )
