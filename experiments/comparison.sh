@@ -51,9 +51,10 @@ for task in ${TASKS:-pointmass cheetah}; do
         bear) own="--behavior-hidden 256 256 --warm-start 4000" ;; # of 20 000, for the offline phase is short
         bear_loose) own="--algorithm bear --behavior-hidden 256 256 --warm-start 4000 --online-threshold 0.5" ;;
         brac) own="--warm-start 4000" ;;
-        cql) own="--clone-steps 4000" ;; # of 40 000
+        cql) own="--clone-steps 4000 --proposals 4" ;; # of 40 000; and of 10: two cores
         dapg) own="--interval 2000 --log-interval 2000 --updates-per-step 0.0005 --batch-size 250" ;;
-        cal_ql | wsrl) own="--interval 250" ;; # their returns are a pass over the buffer per interval
+        cal_ql) own="--interval 250 --proposals 4" ;; # their returns are a pass over the buffer per interval
+        wsrl) own="--interval 250 --proposals 4 --critics 4" ;; # of 10 critics
         rlpd) own="--offline-steps 0 --updates-per-step 4 --actor-period 4" ;; # of 20: two cores
         *) own="" ;;
       esac

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from awac.collect import Act, Env
 from awac.data.dataset import Episode
-from awac.envs import GoalLayout
+from awac.envs.goal import layout_of
 from awac.envs.scores import scores
 from awac.rollout import OnStep, play
 
@@ -142,9 +142,8 @@ def summarize(episodes: list[Episode], env: Env) -> Evaluation:
 
 
 def _final_distances(episodes: list[Episode], env: Env) -> Array | None:
-    layout: Callable[..., GoalLayout] | None = getattr(env.unwrapped, "goal_layout", None)
-    if layout is None:
+    goals = layout_of(env)
+    if goals is None:
         return None
-    goals = layout(**(env.spec.kwargs if env.spec is not None else {}))
     last = np.array([episode.observations[-1] for episode in episodes], np.float64)
     return np.linalg.norm(last[:, goals.achieved] - last[:, goals.desired], axis=1)

@@ -68,7 +68,7 @@ def export_onnx(policy: Policy, path: Path | str) -> Path:
 
     Args:
         policy: What to export.
-        path: The `.onnx` file; its folder must exist.
+        path: The `.onnx` file; its folder is made where it does not exist.
 
     Returns:
         The path of the contract: `path` with the suffix `.json`.
@@ -90,6 +90,8 @@ def export_onnx(policy: Policy, path: Path | str) -> Path:
         runtime = f"onnxruntime {version('onnxruntime')}"
         parity = {"runtime": runtime, "rows": PARITY_ROWS, "largest_difference": difference, "tolerance": TOLERANCE}
     document = contract(policy, path.name, model) | {"parity": parity}
+    with storage.reported(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
     storage.write_file(path, model)
     storage.write_file(path.with_suffix(".json"), (json.dumps(document, indent=2) + "\n").encode())
     return path.with_suffix(".json")

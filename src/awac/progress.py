@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
@@ -16,11 +17,23 @@ class Progress:
 
     offline: int = 0  # updates on prior data alone
     online: int = 0  # environment steps
-    best: float = float("-inf")  # the best evaluation so far
+    best: tuple[float, ...] = (float("-inf"),)  # success rate and return of the best evaluation so far
     regret_sum: float = 0.0  # of the online evaluations
     regret_count: int = 0
     evaluated: bool = True  # false where an evaluation that was due was left: a resume does it first
     cuts: tuple[int, ...] = ()  # online transitions that a fault or a checkpoint made the last of their episodes
+
+    def to_json(self) -> dict[str, Any]:
+        """For a checkpoint, whose JSON has no infinity."""
+        return vars(self) | {"best": None if self.best == Progress.best else self.best}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`."""
+        best: Any = values["best"]
+        known = hasattr(best, "__len__")  # not: none yet, or the one number of earlier versions
+        fields: dict[str, Any] = {**values, "best": tuple(best) if known else cls.best, "cuts": tuple(values["cuts"])}
+        return cls(**fields)
 
 
 def rollout_metrics(records: Collection[EpisodeRecord]) -> dict[str, float]:

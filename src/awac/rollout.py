@@ -19,6 +19,7 @@ from awac.envs.guard import BadTransition, FaultBudget
 from awac.errors import ConfigError
 
 OnStep = Callable[[Env], None]
+LONGEST = 100_000  # steps of an episode that somebody waits for the end of
 
 
 def play(
@@ -36,7 +37,7 @@ def play(
     dropped, counted and played again from another start.
 
     Args:
-        envs: environments of one kind, from `awac.envs.make`; with a time limit, or they may never end.
+        envs: environments of one kind, from `awac.envs.make`.
         act: the policy; its actions are clipped to the bounds, and the clipped ones are stored.
         episodes: how many.
         seed: of the first episode.
@@ -48,7 +49,7 @@ def play(
         The episodes in the order of their seeds; `infos["success"]` where the environment says so at any step.
 
     Raises:
-        ConfigError: the policy is one for other actions or observations.
+        ConfigError: the policy is one for other actions or observations, or an episode does not end.
         EnvironmentFault: too many faults.
         DivergedError: the policy's action is not finite.
     """
@@ -156,6 +157,10 @@ class _Recording:
         self._show()
 
     def step(self, action: Array) -> None:
+        if len(self.steps) == LONGEST:
+            raise ConfigError(
+                f"an episode has not ended after {LONGEST} steps; give a limit: --env-options max_episode_steps N"
+            )
         observation, reward, terminated, truncated, info = self.env.step(action)
         self.observations.append(observation.astype(np.float32))
         self.steps.append((action, float(reward), bool(terminated), bool(truncated), success_of(info)))

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -219,9 +219,8 @@ class Session:
         def collect() -> tuple[dict[str, dict[str, np.ndarray]], dict[str, Any]]:
             parts = {"learner": self.learner.state(), "collector": self.collector.state()}
             parts |= {"recent": {"records": records_to_array(self.recent)}, "scaling": vars(self.learner.scaling)}
-            meta = {field.name: getattr(self.progress, field.name) for field in fields(Progress)}
-            meta["best"] = None if meta["best"] == float("-inf") else meta["best"]
-            meta |= {"journal": self.journal.commit(), "metrics": self.writer.position(), "prior": dict(self.contents)}
+            meta = self.progress.to_json() | {"prior": dict(self.contents)}
+            meta |= {"journal": self.journal.commit(), "metrics": self.writer.position()}
             return parts, meta
 
         return self.saver.save(self.total, collect, best, last)
@@ -232,8 +231,8 @@ class Session:
         return done % every == 0 or done == total
 
     def is_best(self, metrics: Mapping[str, float]) -> bool:
-        """Whether an evaluation is the best so far; takes note of it if it is."""
-        value = metrics.get("eval/success_rate", metrics["eval/mean_reward"])
+        """Whether an evaluation is the best so far, by its success and then its return; takes note of it if it is."""
+        value = (metrics.get("eval/success_rate", 0.0), metrics["eval/mean_reward"])  # some tasks tell of success alone
         if value <= self.progress.best:
             return False
         self.progress = replace(self.progress, best=value)
@@ -260,8 +259,7 @@ class Session:
         meta = dict(saved.meta)
         check_unchanged(meta.pop("prior", {}), self.contents)  # checkpoints of earlier versions do not say
         count, position = meta.pop("journal"), meta.pop("metrics")
-        meta |= {"best": float("-inf") if meta["best"] is None else meta["best"], "cuts": tuple(meta["cuts"])}
-        self.progress = Progress(**meta)
+        self.progress = Progress.from_json(meta)
         self.first = self.total
         self.journal.truncate(count)
         self._replay(self.journal.read(count))

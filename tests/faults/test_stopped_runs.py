@@ -20,6 +20,7 @@ from awac.envs import make
 from awac.errors import CheckpointError, ConfigError, StorageError
 from awac.evaluate import Evaluator
 from awac.exploration import Uniform
+from awac.progress import Progress
 from awac.restored import restored
 from awac.rollout import play
 from awac.session import Session
@@ -130,7 +131,7 @@ def test_prior_data_that_changed_change_no_policy_and_are_not_gone_on_with(
 
 
 def test_checkpoints_of_earlier_versions_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They hold neither the scaling nor what the prior data were."""
+    """They hold neither the scaling nor what the prior data were, and of the best evaluation one number."""
     folder = tmp_path / "run"
     with monkeypatch.context() as patch:
         at(patch, 40, die)
@@ -138,10 +139,23 @@ def test_checkpoints_of_earlier_versions_go_on(tmp_path: Path, monkeypatch: pyte
             cli.main(options(folder))
     saved = checkpoint.load(folder / "checkpoints")
     parts = {name: part for name, part in saved.parts.items() if name != "scaling"}
-    meta = {name: value for name, value in saved.meta.items() if name != "prior"}
+    meta = {name: value for name, value in saved.meta.items() if name != "prior"} | {"best": -20.5}
     checkpoint.save(folder / "checkpoints", saved.step, parts, meta)
     assert restored(folder).scaling.observation_size == 4
     assert cli.main(["resume", str(folder)]) == 0
+
+
+def test_the_best_evaluation_is_told_by_success_and_then_by_return() -> None:
+    """Also of a task that tells of success only when there is some."""
+    session: Any = types.SimpleNamespace(progress=Progress())
+    shown = [(None, -50.0), (None, -60.0), (0.1, -70.0), (None, 900.0), (0.1, -65.0), (0.1, -65.0), (0.0, 900.0)]
+    found = [
+        Session.is_best(session, {"eval/mean_reward": return_} | ({} if rate is None else {"eval/success_rate": rate}))
+        for rate, return_ in shown
+    ]
+    assert found == [True, False, True, False, True, False, False]
+    assert Progress.from_json(json.loads(json.dumps(session.progress.to_json()))) == session.progress
+    assert Progress.from_json(json.loads(json.dumps(Progress().to_json(), allow_nan=False))) == Progress()
 
 
 class Robot(gymnasium.Env):

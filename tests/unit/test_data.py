@@ -275,3 +275,5 @@ def test_success_is_one_truth_value():
     assert [success_of({"success": value}) for value in (True, np.array([True]), np.False_, None)] == [1, 1, 0, 0]
     with pytest.raises(ConfigError, match=r"info\['success'\] is array\(\[ True, False\]\); allowed: one truth value"):
         success_of({"success": np.array([True, False])})
+    with pytest.raises(ConfigError, match=r"info\['is_success'\] is nan; allowed: one truth value"):
+        success_of({"is_success": float("nan")})

@@ -142,6 +142,17 @@ def test_a_factory_is_called_with_its_options():
     assert env.render().shape == (256, 256, 3)
 
 
+def limited():
+    return gymnasium.wrappers.TimeLimit(awac.envs.pointmass.PointMass(), 3)
+
+
+@pytest.mark.parametrize(("option", "steps"), [({}, 3), ({"max_episode_steps": 2}, 2), ({"max_episode_steps": 5}, 5)])
+def test_a_limit_takes_the_place_of_a_factorys_own(option, steps):
+    env = awac.envs.make(f"{__name__}:limited", **option)
+    env.reset(seed=0)
+    assert [env.step(np.zeros(2, np.float32))[3] for _ in range(steps)] == [False] * (steps - 1) + [True]
+
+
 OFF = """
 import gymnasium
 class Off(gymnasium.Env):

@@ -6,12 +6,13 @@ import gymnasium
 import numpy as np
 import pytest
 
+from awac import rollout
 from awac.batch import Provenance
 from awac.collect import EpisodeRecord
 from awac.data.dataset import Episode
 from awac.envs import make
 from awac.envs.pointmass import optimal_action, optimal_return
-from awac.errors import EnvironmentFault
+from awac.errors import ConfigError, EnvironmentFault
 from awac.evaluate import Evaluator, evaluate, summarize
 from awac.progress import rollout_metrics
 
@@ -46,6 +47,23 @@ def test_the_distance_at_the_end_is_that_of_the_goal():
     with Evaluator(lambda: make("awac/SawyerPush-v0", max_episode_steps=3, success_distance=0.1), 2, 0) as evaluator:
         pushed = evaluator.evaluate(lambda observations: np.zeros((len(observations), 2), np.float32))
     np.testing.assert_allclose(pushed.final_distance, -pushed.returns / 3, rtol=1e-4)  # nothing moves; paid by distance
+
+
+def test_the_distance_is_known_of_an_environment_in_another_process():
+    plain, apart = (
+        evaluate(lambda isolate=isolate: make("awac/PointMass-v0", isolate=isolate, reward="binary"), slow, 2, seed=5)
+        for isolate in (False, True)
+    )
+    assert plain.metrics() == apart.metrics()
+
+
+def test_an_episode_without_an_end_is_given_up(monkeypatch):
+    monkeypatch.setattr(rollout, "LONGEST", 60)
+    with pytest.raises(
+        ConfigError, match="has not ended after 60 steps; give a limit: --env-options max_episode_steps"
+    ):
+        evaluate(lambda: make("awac.envs.pointmass:PointMass"), slow, 1, seed=0)
+    assert evaluate(lambda: make("awac.envs.pointmass:PointMass", max_episode_steps=60), slow, 1, seed=0).lengths == 60
 
 
 def test_results_do_not_depend_on_how_many_run_at_once():

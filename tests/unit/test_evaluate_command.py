@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from awac import cli
+from awac.commands import evaluate
+from awac.envs import make
 from awac.errors import CheckpointError, ConfigError
 from awac.policy_file import Card
 from awac.runtime import Policy
@@ -51,6 +53,15 @@ def test_table(folder, capsys):
 
 def test_run_folder_and_policy_folder_are_the_same(folder, capsys):
     assert report(capsys, folder) == report(capsys, folder / "policy")
+
+
+def test_an_isolated_run_is_evaluated_as_it_ran(folder, capsys, monkeypatch):
+    (folder / "config.json").write_text(json.dumps({"env": ENV, "isolate": True, "deadline": 30.0}))
+    wishes = []
+    monkeypatch.setattr(evaluate, "make", lambda env_id, **wish: wishes.append(wish) or make(env_id, **wish))
+    apart = report(capsys, folder)
+    assert apart == report(capsys, folder / "policy")
+    assert wishes == [{"isolate": True, "deadline": 30.0}] * 3 + [{}] * 3
 
 
 def test_seeds_decide(folder, capsys):

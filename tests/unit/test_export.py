@@ -160,8 +160,12 @@ def test_a_wrong_graph_is_not_written(tmp_path: Path, monkeypatch) -> None:
 def test_output_must_be_onnx(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"must end in \.onnx"):
         export_onnx(small(), tmp_path / "pen.json")
-    with pytest.raises(StorageError, match="missing"):
-        export_onnx(small(), tmp_path / "missing" / "pen.onnx")
+
+
+def test_the_folder_of_the_output_is_made(tmp_path: Path) -> None:
+    assert export_onnx(small(), tmp_path / "new" / "robot" / "pen.onnx").parent == tmp_path / "new" / "robot"
+    with pytest.raises(StorageError, match=r"pen\.onnx"):
+        export_onnx(small(), tmp_path / "new" / "robot" / "pen.onnx" / "pen.onnx")
 
 
 @pytest.mark.parametrize("place", ["", "policy"])

@@ -66,7 +66,7 @@ class EvaluateOptions:
 def command(options: EvaluateOptions) -> None:
     """Rolls out a trained policy and prints success, returns and lengths."""
     env_id, env_options = environment(options)
-    make_env = functools.partial(make, env_id, **env_options)
+    make_env = functools.partial(make, env_id, **isolation(options, env_id), **env_options)
     found = evaluate(make_env, actor(options), options.episodes, options.seed, parallel(options))
     if options.json:
         print(json.dumps({"env": env_id, "episodes": options.episodes, "seed": options.seed, **found.metrics()}))
@@ -99,6 +99,12 @@ def environment(options: EvaluateOptions) -> tuple[str, EnvOptions]:
         raise ConfigError(f"{options.folder} does not say which environment the policy is for; give --env")
     same = env_id == config.get("env")
     return env_id, options.env_options or (cast("EnvOptions", config.get("env_options", {})) if same else {})
+
+
+def isolation(options: EvaluateOptions, env_id: str) -> dict[str, Any]:
+    """A process of its own where the run gave its environment one."""
+    config = configuration(options)
+    return {name: config[name] for name in ("isolate", "deadline") if env_id == config.get("env") and name in config}
 
 
 def actor(options: EvaluateOptions) -> Act:

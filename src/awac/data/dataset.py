@@ -25,9 +25,10 @@ def success_of(info: Mapping[str, Any]) -> bool | None:
     """
     for name in SUCCESS_NAMES:
         if name in info:
-            if np.size(info[name]) != 1:
+            value = np.asarray(info[name])
+            if value.size != 1 or value != value:  # NaN, which would count as true, is not even itself
                 raise ConfigError(f"the environment's info[{name!r}] is {info[name]!r}; allowed: one truth value")
-            return bool(info[name])
+            return bool(value)
     return None
 
 

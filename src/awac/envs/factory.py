@@ -187,7 +187,9 @@ def _call(factory: Callable[..., Env], render_mode: str | None, options: dict[st
     env = factory(**options)
     if not isinstance(cast("Any", env), gymnasium.Env):
         raise ConfigError(f"{getattr(factory, '__name__', factory)} returns {type(env).__name__}, no gymnasium.Env")
-    return env if limit is None else gymnasium.wrappers.TimeLimit(env, limit)
+    if limit is None:
+        return env
+    return gymnasium.wrappers.TimeLimit(env.env if isinstance(env, gymnasium.wrappers.TimeLimit) else env, limit)
 
 
 def _from_id(env_id: str, render_mode: str | None, options: dict[str, Any]) -> Env:

@@ -56,6 +56,14 @@ class GoalLayout:
             raise ConfigError(f"goal layout: radius is {self.radius}; allowed where it decides: more than 0")
 
 
+def layout_of(env: gymnasium.Env[Any, Any]) -> GoalLayout | None:
+    """What a task says of its goals with the options that it was made with; None where it says nothing."""
+    declared: Any = getattr(env.unwrapped, "goal_layout", None)
+    if declared is None or isinstance(declared, GoalLayout):  # its class is in another process
+        return declared
+    return declared(**(env.spec.kwargs if env.spec is not None else {}))
+
+
 def is_goal_space(space: gymnasium.Space[Any]) -> bool:
     """Whether observations are dictionaries of the goal conventions, each part a vector."""
     parts: Any = space

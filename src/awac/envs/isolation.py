@@ -15,6 +15,7 @@ import gymnasium
 from numpy.typing import NDArray
 
 from awac.envs.channel import Channel
+from awac.envs.goal import GoalLayout
 from awac.errors import CheckpointError, ConfigError, EnvironmentFault, RobotStop
 
 Array = NDArray[Any]
@@ -58,6 +59,8 @@ class IsolatedEnv(gymnasium.Env[Array, Array]):
         self.spec = gymnasium.registry.get(env_id)
         self.metadata = description["metadata"]
         self.dapg_success_steps: int | None = description["dapg_success_steps"]
+        layout = description["goal_layout"]
+        self.goal_layout = None if layout is None else GoalLayout(**layout)
         low, high = description["observation_space"]
         self.observation_space = gymnasium.spaces.Box(low, high, dtype=low.dtype)
         low, high = description["action_space"]

@@ -17,6 +17,7 @@ from typing import Any
 from awac.envs import snapshot
 from awac.envs.channel import Channel
 from awac.envs.factory import Env, build
+from awac.envs.goal import layout_of
 from awac.errors import ConfigError, EnvironmentFault, RobotStop
 
 
@@ -51,10 +52,12 @@ def failure(error: Exception) -> dict[str, str]:
 def describe(env: Env) -> dict[str, Any]:
     """The spaces and the attributes that others read."""
     spaces: dict[str, Any] = {"observation_space": env.observation_space, "action_space": env.action_space}
+    layout = layout_of(env)
     return {
         **{name: [space.low, space.high] for name, space in spaces.items()},
         "metadata": sendable(env.metadata),
         "dapg_success_steps": getattr(env.unwrapped, "dapg_success_steps", None),
+        "goal_layout": None if layout is None else vars(layout),
     }
 
 
