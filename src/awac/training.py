@@ -53,18 +53,24 @@ def resume(path: Path | str, experiment: Experiment[Any] | None = None, display:
 
     Args:
         path: The run folder.
-        experiment: What to go on with; it may differ from the run's own in where metrics go, and in nothing else.
+        experiment: What to go on with; it may differ from the run's own in where metrics go and in `online_steps`, by
+            which a finished run goes further, and in nothing else.
         display: Where to show progress.
 
     Raises:
         CheckpointError: no checkpoint can be read.
-        ConfigError: it is no run folder, or `experiment` differs.
+        ConfigError: it is no run folder, `experiment` differs, or the run has taken more than `online_steps` already.
     """
     with RunFolder.open(Path(path)) as folder:
         stored = from_older_json(folder.config)
         experiment = experiment or stored
-        replace(folder, config=to_json(stored)).check_config(to_json(experiment), may_change=("sinks",))
+        replace(folder, config=to_json(stored)).check_config(to_json(experiment), may_change=("sinks", "online_steps"))
         saved = checkpoint.load(folder.checkpoints) if checkpoint.steps(folder.checkpoints) else None
+        if experiment.online_steps != stored.online_steps:
+            taken = 0 if saved is None else saved.meta["online"]
+            if experiment.online_steps < taken:
+                raise ConfigError(f"online_steps={experiment.online_steps}; allowed: {taken} or more, which are done")
+            folder = folder.reconfigure(to_json(experiment))
         return _run(experiment, folder, saved, display or Display(experiment.env))
 
 
@@ -190,12 +196,14 @@ def command(arguments: Sequence[str]) -> int:
 
 
 def resume_command(arguments: Sequence[str]) -> int:
-    """Go on with a run exactly where it stopped: `awac resume FOLDER`, with `--sinks` where those shall change."""
+    """Go on with a run exactly where it stopped. It goes further with `--online-steps N`; `--sinks` may change too."""
     if arguments and arguments[0] in ("-h", "--help"):
-        print(f"usage: awac resume FOLDER [--sinks ...]\n\n{resume_command.__doc__}")
+        print(f"usage: awac resume FOLDER [--online-steps N] [--sinks ...]\n\n{resume_command.__doc__}")
         return 0
     if not arguments or arguments[0].startswith("-"):
-        raise ConfigError("usage: awac resume FOLDER [--sinks ...]; the folder of the run comes first")
+        raise ConfigError(
+            "usage: awac resume FOLDER [--online-steps N] [--sinks ...]; the folder of the run comes first"
+        )
     path = Path(arguments[0])
     stored = from_older_json(RunFolder.view(path).config)
     return resume(path, _complete(stored, arguments[1:], "awac resume FOLDER")).exit_code

@@ -23,6 +23,7 @@ from awac.exploration import Uniform
 from awac.progress import Progress
 from awac.restored import restored
 from awac.rollout import play
+from awac.run import is_unfinished
 from awac.session import Session
 
 ONLINE, INTERVAL = 80, 10
@@ -234,6 +235,23 @@ def test_a_stop_in_an_evaluation_is_seen_at_once_and_the_evaluation_done_again(
     assert cli.main(["resume", str(tmp_path / "cut")]) == 0
     whole, cut = outcome_of(tmp_path / "whole"), outcome_of(tmp_path / "cut")
     assert [name for name in whole if whole[name] != cut[name]] == []
+
+
+def test_a_finished_run_goes_further(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It becomes the run that was to go there from the start, also where it is killed on the way."""
+    folder = str(tmp_path / "run")
+    assert cli.main(options(tmp_path / "whole")) == cli.main(options(tmp_path / "run", "--online-steps", "40")) == 0
+    with monkeypatch.context() as patch:
+        at(patch, 70, die)
+        with pytest.raises(Killed):
+            cli.main(["resume", folder, "--online-steps", f"{ONLINE}"])
+    assert is_unfinished(tmp_path / "run")
+    assert cli.main(["resume", folder]) == 0
+    assert outcome_of(tmp_path / "run") == outcome_of(tmp_path / "whole")
+    assert cli.main(["resume", folder, "--online-steps", "40"]) == 2
+    assert f"online_steps=40; allowed: {ONLINE} or more, which are done" in capsys.readouterr().err
 
 
 def test_what_a_robot_did_before_it_failed_is_kept(robot: str, tmp_path: Path) -> None:
