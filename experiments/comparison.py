@@ -2,7 +2,7 @@
 
     python experiments/comparison.py table FOLDER              Markdown; milliseconds from `FOLDER/times.json`
     python experiments/comparison.py figure FOLDER OUTPUT.png
-    python experiments/comparison.py times FOLDER              on an idle machine: milliseconds per update
+    python experiments/comparison.py times FOLDER              on an idle machine: milliseconds per update of its runs
 
 A method's folder is FOLDER/TASK/METHOD-SEED. "offline" is the value after the last offline update, "final" the last one
 online, "dip" how far the lowest value of the first 6 000 environment steps lies below the offline one.
@@ -14,14 +14,14 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from awac.algorithms import ALGORITHMS
 from awac.batch import Batch
-from awac.config import defaults
+from awac.config import from_older_json
 from awac.learner import Learner, Sampling
 from awac.scaling import Scaling
 
@@ -132,25 +132,27 @@ def limits(panel, found: dict[str, Curve]) -> None:
 
 
 def times(folder: Path) -> None:
-    """Milliseconds per update at the study's sizes, all methods in one sitting, least of three calls."""
-    found = {name: milliseconds(name) for name in ALGORITHMS}
+    """Milliseconds per update with the settings of the runs, all methods in one sitting, least of three calls."""
+    runs = {run.parent.name.rsplit("-", 1)[0]: run for task in TASKS for run in folder.glob(f"{task}/*/config.json")}
+    found = {method: milliseconds(json.loads(runs[method].read_text())) for method in sorted(runs)}
     (folder / "times.json").write_text(json.dumps(found, indent=2) + "\n")
     for name, value in found.items():
         print(f"{name:16s} {value:6.2f}")
 
 
-def milliseconds(name: str) -> float:
-    experiment = defaults(name, "paper", "HalfCheetah-v5")
-    sizes = {"actor_hidden": (256, 256), "critic_hidden": (256, 256)}
-    config = type(experiment.hyperparameters)(**{**vars(experiment.hyperparameters), **sizes})
-    learner = Learner(ALGORITHMS[name], config, Scaling.identity(*CHEETAH), seed=0, capacity=20_000)
+def milliseconds(config: dict[str, Any]) -> float:
+    """Of one update of a run's method on made-up data of HalfCheetah's size, so that all tasks' runs compare."""
+    experiment = from_older_json(config)
+    algorithm = ALGORITHMS[experiment.algorithm]
+    learner = Learner(algorithm, experiment.hyperparameters, Scaling.identity(*CHEETAH), seed=0, capacity=20_000)
     learner.insert(transitions(20_000))
-    count = 100 * config.actor_period
-    learner.update(count, Sampling(256))
+    count = 20 * experiment.hyperparameters.actor_period
+    newest = experiment.interval if algorithm.on_policy else 0
+    sampling = Sampling(experiment.batch_size, return_steps=experiment.return_steps, newest=newest)
     elapsed: list[float] = []
-    for _ in range(3):
+    for _ in range(4):  # the first compiles
         start = time.perf_counter()
-        learner.update(count, Sampling(256))
+        learner.update(count, sampling)
         elapsed.append(time.perf_counter() - start)
     return 1000 * min(elapsed) / count
 
