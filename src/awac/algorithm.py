@@ -27,6 +27,8 @@ from awac.objectives import likelihood_loss
 DELAYED = ("actor", "dual")  # the parts that wait for `actor_period` updates of the critic
 PARTS = ("behavior", "critic", "actor", "dual")  # the order of the losses in the record; they do not see each other
 
+BESIDE = 0xB351DE  # folded into the networks' key for a model beside them; a small number would give the actor's key
+
 Metrics = dict[str, Scalar]
 Loss = Callable[[Any, Networks, Batch, Any, PRNGKeyArray], tuple[Scalar, Metrics]]
 Act = Callable[[Networks, Float[Array, "batch observation"], PRNGKeyArray, Any], Float[Array, "batch action"]]
@@ -46,6 +48,7 @@ class Algorithm:
     critic: Loss | None = None
     behavior: Loss | None = None
     dual: Loss | None = None
+    resting_dual: Loss | None = None  # what counts of `dual` while the policy is cloned (`clone_steps`)
     act: Act | None = None  # where actions are not simply sampled from the actor
     returns: Returns | None = None  # `batch.returns` for the whole buffer in time order, anew for each compiled call
     initial_observations: bool = False  # whether batches carry `initial_observations`
@@ -83,20 +86,26 @@ def learning_parts(algorithm: Algorithm) -> dict[str, Loss]:
     return {part: loss for part in PARTS if (loss := getattr(algorithm, part)) is not None}
 
 
-def cloning_first(part: str, loss: Loss) -> Loss:
-    """The loss of actor or dual, preceded by `clone_steps` updates in which the actor clones and the dual rests.
+def at_rest(
+    own: Any, networks: Networks, batch: Batch, config: Hyperparameters, key: PRNGKeyArray
+) -> tuple[Any, Metrics]:
+    """The loss of a dual that answers to what the actor's own loss does, while that is not followed.
 
-    A dual answers to what the actor's own loss does. While that loss is not followed nothing would stop it: SAC's
-    temperature rises by its step size at each update where the clone has less entropy than is asked for.
+    Nothing would stop it: SAC's temperature rises by its step size at each update where the clone has less entropy than
+    is asked for.
     """
+    del own, networks, batch, config, key
+    return jnp.zeros(()), {}
+
+
+def cloning_first(loss: Loss, meanwhile: Loss) -> Loss:
+    """A loss, preceded by `clone_steps` updates on another one."""
 
     def combined(
         own: Any, networks: Networks, batch: Batch, config: Hyperparameters, key: PRNGKeyArray
     ) -> tuple[Scalar, Metrics]:
         value, metrics = loss(own, networks, batch, config, key)
-        before = jnp.zeros_like(value)
-        if part == "actor":
-            before = likelihood_loss(own(batch.observations).log_prob(batch.actions))
+        before, _ = meanwhile(own, networks, batch, config, key)
         assert networks.clock is not None
         return jnp.where(networks.clock.step < config.clone_steps, before, value), metrics
 
@@ -121,7 +130,7 @@ def initialize(algorithm: Algorithm, config: Hyperparameters, sizes: Sizes, key:
 def behavior_loss(
     behavior: Any, networks: Networks, batch: Batch, config: Hyperparameters, key: PRNGKeyArray
 ) -> tuple[Scalar, Metrics]:
-    """Maximum likelihood of the data's actions under a model that no other loss reads."""
+    """Maximum likelihood of the data's actions: under a policy that is cloned, or a model that no other loss reads."""
     del networks, config, key
     return likelihood_loss(behavior(batch.observations).log_prob(batch.actions)), {}
 
@@ -133,7 +142,7 @@ def fitting_behavior(algorithm: Algorithm) -> Algorithm:
         return algorithm
 
     def networks(key: PRNGKeyArray, sizes: Sizes, config: Any) -> Networks:
-        model = GaussianActor(jax.random.fold_in(key, 0), sizes, config.actor_hidden, "dependent")
+        model = GaussianActor(jax.random.fold_in(key, BESIDE), sizes, config.actor_hidden, "dependent")
         return replace(algorithm.networks(key, sizes, config), behavior=model)
 
     return replace(algorithm, networks=networks, behavior=behavior_loss)
@@ -214,7 +223,8 @@ def update(algorithm: Algorithm, config: Hyperparameters, state: State, batch: B
     drawn = dict(zip(own, jax.random.split(loss_key, len(own)), strict=True))
     keys = {"behavior": loss_key} | drawn
     if config.clone_steps:
-        losses |= {part: cloning_first(part, losses[part]) for part in ("actor", "dual") if part in losses}
+        meanwhile = {"actor": behavior_loss, "dual": algorithm.resting_dual or at_rest}
+        losses |= {part: cloning_first(losses[part], other) for part, other in meanwhile.items() if part in losses}
     late = {part: loss for part, loss in losses.items() if part in DELAYED and config.actor_period > 1}
     early = {part: loss for part, loss in losses.items() if part not in late}
     parts, optimizers, metrics, finite = step_parts(early, state, batch, config, keys)

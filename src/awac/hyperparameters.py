@@ -67,9 +67,10 @@ class Hyperparameters:
     """Updates of the critic for each update of policy and multipliers."""
     clone_steps: CountFromZero = 0
     """First updates in which the policy maximises the likelihood of the data, whatever the method: a policy that is
-    pre-trained by behaviour cloning."""
+    pre-trained by behaviour cloning. Counted are those of the critic, see `actor_period`."""
     fit_behavior: bool = False
-    """Fit a model of the data's policy also where the method has none, for `train/behavior_log_likelihood`."""
+    """Fit a model of the data's policy also where the method has none, for `train/behavior_log_likelihood`; beside DAPG
+    it learns offline alone."""
     actor_weight_decay: NotNegative = 1e-4
     """Coupled L2 penalty on all parameters of the policy, log standard deviation included."""
 

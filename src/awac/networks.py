@@ -100,15 +100,23 @@ class GaussianActor(eqx.Module):
     """The paper's policy: tanh mean, unsquashed, standard deviation in [e^-6, 1] by a sigmoid, e^-3 at the start.
 
     `log_std_logit` is a free vector (independent of the observation), or None where the network has a head for it.
+    No loss moves the standard deviation where it is `fixed`.
     """
 
     network: MLP
     log_std_logit: Float[Array, " action"] | None
+    fixed: bool = eqx.field(static=True)
 
     def __init__(
-        self, key: PRNGKeyArray, sizes: Sizes, hidden: Sequence[int], std: Literal["independent", "dependent"]
+        self,
+        key: PRNGKeyArray,
+        sizes: Sizes,
+        hidden: Sequence[int],
+        std: Literal["independent", "dependent"],
+        fixed: bool = False,
     ) -> None:
         """Builds the network; `std` says whether the standard deviation depends on the observation."""
+        self.fixed = fixed
         outputs = sizes.action if std == "independent" else 2 * sizes.action
         self.network = MLP(key, sizes.observation, hidden, outputs, ACTOR_FINAL_SCALE, norm=False)
         self.log_std_logit = jnp.zeros(sizes.action) if std == "independent" else None
@@ -121,6 +129,7 @@ class GaussianActor(eqx.Module):
         else:
             logit = match(self.log_std_logit, output)
         low, high = LOG_STD_RANGE
+        logit = jax.lax.stop_gradient(logit) if self.fixed else logit
         return Gaussian(jnp.tanh(output), low + (high - low) * jax.nn.sigmoid(logit))
 
 

@@ -78,9 +78,8 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
             "normalize_observations": True,
         },
         "hand": HAND,
-        "locomotion": {
-            "action_std": 0.4
-        },  # Ant: 0.2, and Hopper an actor's step of 1e-4, which are for the user to say
+        # for the user to say: Ant's deviation of 0.2, the actor's step of Hopper, 1e-4, and of Walker2d, 2.5e-5
+        "locomotion": {"action_std": 0.4},
     },
     # Wang et al. 2018 with the values of RLlib (rllib/algorithms/marwil); the norm's step size is ours
     ("marwil", "paper"): {
@@ -99,7 +98,8 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
     ("algae_dice", "paper"): {
         "all": {"exponent": 1.5, "regularization": 0.01, "actor_period": 2, "batch_size": 256},
     },
-    # acme (agents/jax/mpo/config.py and networks.py) on one step of reward; its slow copies are taken every 100 updates
+    # acme (agents/jax/mpo/config.py and networks.py) on one step of reward. There slow copies are taken every 100
+    # updates, networks have layer normalisation and elu, the mean is linear, and critics are of 512, 512, 256
     ("mpo", "paper"): {
         "all": {
             "actor_hidden": (256, 256, 256),
@@ -143,12 +143,10 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
     ("bc", "paper"): {"all": {"online_steps": 0, "batch_size": 128, "critics": 0, "actor_weight_decay": 0.0}},
     # Fujimoto et al. 2019, continuous BCQ's code: sizes and rates are its Config's
     ("bcq", "paper"): {"all": {"batch_size": 100}, "hand": HAND},
-    # the AWAC authors' copy of BEAR (rlkit, torch/sac/bear.py): rates are its defaults, batch and offline phase as run
-    ("bear", "paper"): {
-        "all": {"batch_size": 256, "target_rate": 1e-2, "actor_learning_rate": 1e-3, "critic_learning_rate": 1e-3},
-        "hand": HAND,
-    },
-    # Wu et al. 2019, released code: run_primal.sh, but for its 500 000 offline steps: as many as AWAC
+    # the AWAC authors' scripts for the hand (icml2020/bear_finetune): their rates, batch and offline phase
+    ("bear", "paper"): {"all": {"batch_size": 256}, "hand": HAND},
+    # Wu et al. 2019, released code: run_primal.sh, but for its 500 000 offline steps: as many as AWAC; the model of the
+    # data's policy has our step of 3e-4 (5e-4 in run_bc.sh)
     ("brac", "paper"): {
         "all": {
             "batch_size": 256,
@@ -175,7 +173,8 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
         "hand": HAND,
     },
     # Nakamoto et al. 2023, released code (scripts of antmaze, and of adroit, whose rewards are scaled by 10: here all
-    # that has the unit of a reward is divided by 10); without the Lagrange multiplier of the mazes
+    # that has the unit of a reward is divided by 10; that they also end episodes at success, pay it 5 more, and drop
+    # failures is another task); without the Lagrange multiplier of the mazes
     ("cal_ql", "paper"): {
         "all": {"batch_size": 256, "offline_steps": 1_000_000, "mix": (("online", 0.5),)},
         "hand": HAND
@@ -232,7 +231,7 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
             "initial_temperature": 0.1,
         },
     },
-    # Haarnoja et al. 2018, Table 1, with 5 000 random steps as their code has
+    # Haarnoja et al. 2018, Table 1; the 5 000 random steps are ours (1 000 in their code, softlearning)
     ("sac", "paper"): {
         "all": {"batch_size": 256, "offline_steps": 0, "random_steps": 5_000},
         # ours: where no return is above 0 soft values are not to be either (docs/reproduce.md, the drawer)

@@ -80,11 +80,11 @@ def soft_critic_loss(
     return bellman_loss(critic, batch, next_values, config)
 
 
-def mean_policy_loss(
+def lesser_policy_loss(
     actor: TanhGaussianActor, networks: Networks, batch: Batch, config: SoftHyperparameters, key: PRNGKeyArray
 ) -> tuple[Scalar, dict[str, Scalar]]:
-    """E[alpha log pi(a | s) - Q(s, a)] with the mean of all members (Ball et al. 2023, Algorithm 1)."""
+    """E[alpha log pi(a | s) - Q(s, a)], minus the soft value, with the least of all members."""
     del config
     actions, log_prob = actor(batch.observations).sample_and_log_prob(key)
-    q = jnp.mean(networks.critic(batch.observations, actions), axis=0)
+    q = lower_q(networks.critic, batch.observations, actions)
     return soft_policy_loss(q, log_prob, networks.dual)

@@ -68,18 +68,18 @@ SOURCES = {
         "discount": 0.99,
         "q_upper_bound": 0.0,
     },
-    # Asap7772/railrl_evalsawyer, rlkit/torch/sac/bear.py, and icml2020/hand/bear*
+    # Asap7772/railrl_evalsawyer, icml2020/bear_finetune/sweep2.py
     ("bear", "paper", HAND): {
         "batch_size": 256,
         "offline_steps": 25_000,
         "actor_hidden": (256, 256),
         "critic_hidden": (256, 256),
         "behavior_hidden": (750, 750),
-        "actor_learning_rate": 1e-3,
-        "critic_learning_rate": 1e-3,
+        "actor_learning_rate": 3e-4,
+        "critic_learning_rate": 3e-4,
         "behavior_learning_rate": 3e-4,
         "dual_learning_rate": 1e-3,
-        "target_rate": 1e-2,
+        "target_rate": 5e-3,
         "kernel": "laplacian",
         "kernel_width": 50.0,
         "discrepancy_samples": 10,

@@ -39,6 +39,7 @@ def data(rows=ROWS):
 
 
 BATCH = to_device(data())
+WHOLE = BATCH._replace(returns=BATCH.rewards, next_actions=BATCH.actions)  # as methods have it that ask for these
 
 
 def begin(algorithm, seed=0, **changes):
@@ -133,6 +134,40 @@ def test_the_temperature_rests_while_the_policy_clones():
         np.testing.assert_allclose(state.networks.dual, np.log(0.5), rtol=1e-6)
     state, _ = update(sac, config, state, BATCH)
     assert abs(state.networks.dual - np.log(0.5)) > 1e-5
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"), [("cql", {"conservative_threshold": 50.0, "proposals": 2}), ("marwil", {})]
+)
+def test_a_dual_that_answers_to_the_critic_learns_while_the_policy_clones(name, settings):
+    """The multiplier of CQL's gap, and the scale of MARWIL's advantages; CQL's temperature rests."""
+    method = ALGORITHMS[name]
+    config, state = begin(method, clone_steps=9, **settings)
+    before = jax.tree.leaves(state.networks.dual)
+    state, _ = update(method, config, state, WHOLE)
+    moved = [
+        abs(float(new - old)) > 1e-5 for old, new in zip(before, jax.tree.leaves(state.networks.dual), strict=True)
+    ]
+    assert moved == ([False, True] if name == "cql" else [True])
+
+
+@pytest.mark.parametrize(("name", "settings"), [("awr", {"action_std": 0.2}), ("rebrac", {"exploration_noise": 0.2})])
+def test_a_fixed_deviation_stays_while_the_policy_clones(name, settings):
+    method = ALGORITHMS[name]
+    config, state = begin(method, clone_steps=9, actor_period=1, actor_weight_decay=0.0, **settings)
+    for _ in range(3):
+        mean = state.networks.actor(BATCH.observations).mode()
+        state, _ = update(method, config, state, WHOLE)
+    distribution = state.networks.actor(BATCH.observations)
+    np.testing.assert_allclose(distribution.log_std, np.log(0.2), rtol=1e-6)
+    assert np.abs(distribution.mode() - mean).max() > 1e-5
+
+
+def test_a_model_beside_the_method_starts_elsewhere_than_its_policy():
+    _, state = begin(fitting_behavior(ALGORITHMS["awac"]), std="dependent")
+    first, beside = (each.network.layers[0].weight for each in (state.networks.actor, state.networks.behavior))
+    assert first.shape == beside.shape
+    assert not (first == beside).any()
 
 
 def test_momentum_is_plain_gradient_descent_with_a_memory():

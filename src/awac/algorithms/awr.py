@@ -7,7 +7,7 @@ theta <- argmax E_{s, a ~ D}[log pi(a | s) exp((R(s, a) - V(s)) / beta)], with T
 its critic values the policies that made the data, not the one that learns.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,6 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
-from awac.distributions import Gaussian
 from awac.figure8 import Row
 from awac.hyperparameters import Hyperparameters, Positive, Share
 from awac.networks import GaussianActor, Networks, Sizes
@@ -42,7 +41,7 @@ class Config(Hyperparameters):
 def networks(key: PRNGKeyArray, sizes: Sizes, config: Config) -> Networks:
     """Actor and V. Nothing bootstraps from V but returns that are computed once per call: it needs no target."""
     actor_key, critic_key = jax.random.split(key)
-    actor = GaussianActor(actor_key, sizes, config.actor_hidden, config.std)
+    actor = GaussianActor(actor_key, sizes, config.actor_hidden, config.std, fixed=config.action_std is not None)
     if config.action_std is not None:
         actor = start_deviation(actor, config.action_std)
     scale = return_scale(config.discount)
@@ -65,10 +64,7 @@ def actor_loss(
     del key
     advantage = batch.returns - networks.critic(batch.observations)
     weight = advantage_weight(normalize_advantage(advantage) / config.temperature, "exp", config.weight_cap)
-    distribution: Gaussian = actor(batch.observations)
-    if config.action_std is not None:
-        distribution = replace(distribution, log_std=jax.lax.stop_gradient(distribution.log_std))
-    log_prob = distribution.log_prob(batch.actions)
+    log_prob = actor(batch.observations).log_prob(batch.actions)
     return weighted_likelihood_loss(log_prob, weight), {
         "advantage_mean": jnp.mean(advantage),
         "log_prob": jnp.mean(log_prob),

@@ -17,9 +17,9 @@ from awac.batch import Batch
 from awac.critics import bellman_loss
 from awac.figure8 import Row
 from awac.hyperparameters import Count, NotNegative, Positive
-from awac.networks import CriticEnsemble, Networks, TanhGaussianActor, lower_q
+from awac.networks import CriticEnsemble, Networks, lower_q
 from awac.pessimism import earned_returns, policy_proposals, sampled_gap
-from awac.soft import SoftHyperparameters, soft_networks, soft_policy_loss, soft_target, temperature_loss
+from awac.soft import SoftHyperparameters, lesser_policy_loss, soft_networks, soft_target, temperature_loss
 
 
 @dataclass(frozen=True)
@@ -59,22 +59,12 @@ def critic_loss(
     return loss + config.conservative_weight * gap, metrics
 
 
-def actor_loss(
-    actor: TanhGaussianActor, networks: Networks, batch: Batch, config: Config, key: PRNGKeyArray
-) -> tuple[Scalar, Metrics]:
-    """E[alpha log pi(a | s) - Q(s, a)]: minus the soft value, as in soft actor-critic."""
-    del config
-    actions, log_prob = actor(batch.observations).sample_and_log_prob(key)
-    q = lower_q(networks.critic, batch.observations, actions)
-    return soft_policy_loss(q, log_prob, networks.dual)
-
-
 CAL_QL = Algorithm(
     name="cal_ql",
     row=Row("Cal-QL", "Q^pi", "D(pi||Qbar)", "No", "Conservative Q above Q^beta", ours=True),
     config=Config,
     networks=soft_networks,
-    actor=actor_loss,
+    actor=lesser_policy_loss,
     critic=critic_loss,
     dual=temperature_loss,
     returns=earned_returns,

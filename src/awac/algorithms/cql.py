@@ -81,19 +81,26 @@ def actor_loss(
     return soft_policy_loss(q, log_prob, networks.dual.temperature)
 
 
+def multiplier_loss(
+    duals: Duals, networks: Networks, batch: Batch, config: Config, key: PRNGKeyArray
+) -> tuple[Scalar, Metrics]:
+    """Equation 30, where the gap has a threshold. It answers to the critics: also while the policy is cloned."""
+    if duals.multiplier is None or config.conservative_threshold is None:
+        return jnp.zeros(()), {}
+    settings = config.proposals, config.conservative_temperature
+    gap = sampled_gap(networks.critic, networks.actor, batch, key, *settings) / config.critics
+    loss = gap_dual_loss(duals.multiplier, gap, config.conservative_threshold)
+    return loss, {"conservative_weight": jnp.exp(duals.multiplier)}
+
+
 def dual_loss(
     duals: Duals, networks: Networks, batch: Batch, config: Config, key: PRNGKeyArray
 ) -> tuple[Scalar, Metrics]:
-    """The temperature's dual, as in soft actor-critic; and equation 30, where the gap has a threshold."""
+    """The temperature's dual, as in soft actor-critic, and the multiplier's."""
     entropy_key, proposal_key = jax.random.split(key)
-    loss, metrics = temperature_loss(duals.temperature, networks, batch, config, entropy_key)
-    if duals.multiplier is None or config.conservative_threshold is None:
-        return loss, metrics
-    gap = sampled_gap(
-        networks.critic, networks.actor, batch, proposal_key, config.proposals, config.conservative_temperature
-    )
-    loss = loss + gap_dual_loss(duals.multiplier, gap / config.critics, config.conservative_threshold)
-    return loss, {**metrics, "conservative_weight": jnp.exp(duals.multiplier)}
+    entropy, metrics = temperature_loss(duals.temperature, networks, batch, config, entropy_key)
+    gap, more = multiplier_loss(duals, networks, batch, config, proposal_key)
+    return entropy + gap, metrics | more
 
 
 CQL = Algorithm(
@@ -104,4 +111,5 @@ CQL = Algorithm(
     actor=actor_loss,
     critic=critic_loss,
     dual=dual_loss,
+    resting_dual=multiplier_loss,
 )

@@ -86,5 +86,6 @@ MARWIL = Algorithm(
     actor=actor_loss,
     critic=value_loss,
     dual=dual_loss,
+    resting_dual=dual_loss,  # it answers to the critic
     returns=returns,
 )

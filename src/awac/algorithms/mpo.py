@@ -75,7 +75,7 @@ def critic_loss(
     critic: CriticEnsemble, networks: Networks, batch: Batch, config: Config, key: PRNGKeyArray
 ) -> tuple[Scalar, Metrics]:
     """Squared Bellman error, with the mean of the slow critics over samples of the slow policy."""
-    actions = networks.target_actor(batch.next_observations).sample(key, (config.samples,))
+    actions = networks.target_actor(batch.next_observations).sample(key, (config.samples,)).clip(-1.0, 1.0)
     next_values = jnp.mean(lower_q(networks.target_critic, batch.next_observations, actions), axis=0)
     return bellman_loss(critic, batch, next_values, config)
 
@@ -83,10 +83,10 @@ def critic_loss(
 def sampled(
     networks: Networks, batch: Batch, config: Config, key: PRNGKeyArray
 ) -> tuple[Gaussian, Float[Array, "samples batch action"], Float[Array, "samples batch"]]:
-    """The slow policy at the batch's observations, its samples there, and their slow Q."""
+    """The slow policy at the batch's observations, its samples there, and their slow Q: of what can be played."""
     old = networks.target_actor(batch.observations)
     actions = old.sample(key, (config.samples,))
-    return old, actions, lower_q(networks.target_critic, batch.observations, actions)
+    return old, actions, lower_q(networks.target_critic, batch.observations, actions.clip(-1.0, 1.0))
 
 
 def actor_loss(

@@ -9,7 +9,6 @@ says and is how the policy explores.
 
 from dataclasses import dataclass
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray, Scalar
@@ -19,8 +18,9 @@ from awac.batch import Batch
 from awac.critics import bellman_loss, critics_of
 from awac.figure8 import Row
 from awac.hyperparameters import Count, Hyperparameters, NotNegative, Positive
-from awac.networks import LOG_STD_RANGE, CriticEnsemble, GaussianActor, Networks, Sizes, lower_q
+from awac.networks import CriticEnsemble, GaussianActor, Networks, Sizes, lower_q
 from awac.pessimism import normalize_scale, smoothed, squared_distance
+from awac.projections import start_deviation
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,8 @@ class Config(Hyperparameters):
 def networks(key: PRNGKeyArray, sizes: Sizes, config: Config) -> Networks:
     """Actor and critics, and a slow copy of each."""
     actor_key, critic_key = jax.random.split(key)
-    actor = GaussianActor(actor_key, sizes, config.actor_hidden, "independent")
-    low, high = LOG_STD_RANGE
-    share = (jnp.log(config.exploration_noise) - low) / (high - low)
-    logit = jnp.full(sizes.action, jax.scipy.special.logit(share))
-    actor = eqx.tree_at(lambda tree: tree.log_std_logit, actor, logit)
+    actor = GaussianActor(actor_key, sizes, config.actor_hidden, "independent", fixed=True)
+    actor = start_deviation(actor, config.exploration_noise)
     critic = critics_of(critic_key, sizes, config)
     return Networks(actor=actor, critic=critic, target_actor=actor, target_critic=critic)
 

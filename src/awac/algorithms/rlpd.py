@@ -10,6 +10,7 @@ ensemble of critics with layer normalisation keeps them from running away: the t
 from dataclasses import dataclass
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray, Scalar
 
 from awac.algorithm import Algorithm, Metrics
@@ -17,12 +18,12 @@ from awac.batch import Batch
 from awac.critics import bellman_loss
 from awac.figure8 import Row
 from awac.hyperparameters import Count, CountFromZero
-from awac.networks import CriticEnsemble, Networks, lower_q
+from awac.networks import CriticEnsemble, Networks, TanhGaussianActor, lower_q
 from awac.pessimism import random_members
 from awac.soft import (
     SoftHyperparameters,
-    mean_policy_loss,
     soft_networks,
+    soft_policy_loss,
     soft_target,
     temperature_loss,
 )
@@ -52,12 +53,22 @@ def critic_loss(
     return bellman_loss(critic, batch, next_values, config)
 
 
+def actor_loss(
+    actor: TanhGaussianActor, networks: Networks, batch: Batch, config: Config, key: PRNGKeyArray
+) -> tuple[Scalar, Metrics]:
+    """Algorithm 1, the actor: E[alpha log pi(a | s) - Q(s, a)] with the mean of all members."""
+    del config
+    actions, log_prob = actor(batch.observations).sample_and_log_prob(key)
+    q = jnp.mean(networks.critic(batch.observations, actions), axis=0)
+    return soft_policy_loss(q, log_prob, networks.dual)
+
+
 RLPD = Algorithm(
     name="rlpd",
     row=Row("RLPD", "Q^pi", "D(pi||Qbar)", "No", "None", ours=True),
     config=Config,
     networks=soft_networks,
-    actor=mean_policy_loss,
+    actor=actor_loss,
     critic=critic_loss,
     dual=temperature_loss,
 )

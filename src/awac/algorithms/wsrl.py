@@ -22,7 +22,7 @@ from awac.networks import CriticEnsemble, Networks, lower_q
 from awac.pessimism import earned_returns, random_members, sampled_gap
 from awac.soft import (
     SoftHyperparameters,
-    mean_policy_loss,
+    lesser_policy_loss,
     soft_networks,
     soft_target,
     temperature_loss,
@@ -84,7 +84,7 @@ WSRL = Algorithm(
     row=Row("WSRL", "Q^pi", "D(pi||Qbar)", "No", "Conservative Q, offline", ours=True),
     config=Config,
     networks=soft_networks,
-    actor=mean_policy_loss,
+    actor=lesser_policy_loss,
     critic=critic_loss,
     dual=temperature_loss,
     returns=offline_returns,

@@ -68,7 +68,10 @@ def steps_left(buffer: Buffer) -> Int[Array, " capacity"]:
 
 
 def beginnings(buffer: Buffer) -> Int[Array, " capacity"]:
-    """For each place of the ring, how many episodes begin there or before: what `draw_beginnings` draws from."""
+    """For each place of the ring, how many episodes begin there or before: what `draw_beginnings` draws from.
+
+    The oldest transition counts as a beginning also where the ring has forgotten those before it.
+    """
     ends = jnp.logical_or(buffer.data.terminated, buffer.data.truncated)
     number = jnp.arange(ends.shape[0])
     age = (buffer.position - 1 - number) % ends.shape[0]  # 0 is the newest

@@ -18,10 +18,11 @@ def softplus(x):
 
 
 def sampled(networks, observations, config, noise):
-    """Samples of the slow policy and their slow Q."""
+    """Samples of the slow policy, and the slow Q of what of them can be played."""
     mean, std = gaussian(networks.target_actor, observations)
     actions = mean + std * noise((config.samples, *mean.shape))
-    return mean, std, actions, np.array([lower_q(networks.target_critic, observations, drawn) for drawn in actions])
+    played = np.clip(actions, -1, 1)
+    return mean, std, actions, np.array([lower_q(networks.target_critic, observations, drawn) for drawn in played])
 
 
 def divergence(first_mean, first_std, mean, std):

@@ -30,7 +30,7 @@ def critic(learning, networks, batch, config, noise):
 
 
 def actor(learning, networks, batch, config, noise):
-    return paper_soft.actor(learning, networks, batch, noise, networks.dual, np.mean)
+    return paper_soft.actor(learning, networks, batch, noise, networks.dual, np.min)
 
 
 def dual(log_temperature, networks, batch, config, noise):
