@@ -5,7 +5,7 @@
     python experiments/comparison.py times FOLDER              on an idle machine: milliseconds per update of its runs
 
 A method's folder is FOLDER/TASK/METHOD-SEED. "offline" is the value after the last offline update, "final" the last one
-online, "dip" how far the lowest value of the first 6 000 environment steps lies below the offline one.
+online, "fall" how far the lowest value of the first 6 000 environment steps lies below the offline one.
 """
 
 import json
@@ -68,23 +68,39 @@ def curves(folder: Path) -> Iterator[Curve]:
         yield Curve(method, np.array(steps), np.array([[run[step] for step in steps] for run in runs]))
 
 
-def shown(value: float, places: int) -> str:
-    return "-" if math.isnan(value) else f"{value:.{places}f}"
+def shown(value: float, places: int = 1) -> str:
+    return "" if math.isnan(value) else f"{value:,.{places}f}".replace(",", " ")
+
+
+def fall(dip: float, places: int) -> str:
+    return "none" if dip < 0 else shown(dip, places)
 
 
 def table(folder: Path) -> None:
-    """Prints one row per method; seeds are those that finished."""
+    """Prints one row per method, the best on the first task first; seeds are those that finished, by task."""
     found = {task: {curve.method: curve for curve in curves(folder / task)} for task in TASKS}
     times = json.loads((folder / "times.json").read_text()) if (folder / "times.json").exists() else {}
-    heads = [f"{name} {what}" for name in TASKS.values() for what in ("offline", "final", "dip", "seeds")]
-    print("| method | " + " | ".join(heads) + " | ms per update |\n" + "|---|" + "--:|" * (len(heads) + 1))
-    for method in sorted({name for methods in found.values() for name in methods}):
+    heads = [f"{name}: {what}" for name in TASKS.values() for what in ("offline", "final", "fall")]
+    print("| method | " + " | ".join([*heads, "seeds", "ms per update"]) + " |\n|---|" + "--:|" * (len(heads) + 2))
+
+    def rank(method: str) -> tuple[float, ...]:
+        return tuple(
+            -math.inf if not curve else curve.values[:, -1].mean()
+            for task in TASKS
+            for curve in [found[task].get(method)]
+        )
+
+    for method in sorted({name for methods in found.values() for name in methods}, key=rank, reverse=True):
         cells: list[str] = []
         for task in TASKS:
             curve, places = found[task].get(method), 1 if task == "pointmass" else 0
-            numbers = (curve.at_switch(), curve.final(), curve.dip()) if curve else (math.nan,) * 3
-            cells += [shown(number, places) for number in numbers] + [str(len(curve.values)) if curve else "-"]
-        print(f"| `{method}` | " + " | ".join([*cells, shown(times.get(method, math.nan), 1)]) + " |")
+            cells += (
+                [shown(curve.at_switch(), places), shown(curve.final(), places), fall(curve.dip(), places)]
+                if curve
+                else [""] * 3
+            )
+        seeds = ", ".join(str(len(found[task][method].values)) if method in found[task] else "0" for task in TASKS)
+        print(f"| `{method}` | " + " | ".join([*cells, seeds, shown(times.get(method, math.nan))]) + " |")
 
 
 def figure(folder: Path, output: Path) -> None:
