@@ -12,12 +12,19 @@ seeds=${*:-0 1 2}
 env=awac/DoorBinary-v0
 mkdir -p "$folder"
 
+declare -A options=(
+  [plus]="--preset plus"
+  [bold]="--preset plus --divergence-bound 1.5"
+  [paper]="--preset paper"
+)
+
 [ -d "$folder/demonstrations" ] || awac data import "demonstration=$demonstrations" --to "$folder/demonstrations" \
   --relabel $env --clip-actions
 [ -d "$folder/clone" ] || awac data clone "$folder/demonstrations" --env $env --to "$folder/clone" --episodes 500
 for seed in $seeds; do
-  for variant in ${VARIANTS:-plus paper}; do
-    train_once "$folder/$variant-$seed" --env $env --preset "$variant" \
+  for variant in ${VARIANTS:-plus bold paper}; do
+    # shellcheck disable=SC2086 # options are words
+    train_once "$folder/$variant-$seed" --env $env ${options[$variant]} \
       --data "demonstration=$folder/demonstrations" "$folder/clone" \
       --online-steps 100000 --evaluation-interval 12500 --evaluation-episodes 100 --seed "$seed"
   done
