@@ -27,7 +27,6 @@ from awac.runtime import GAUSSIAN, TANH_GAUSSIAN, Card, Policy
 from awac.scaling import Scaling
 
 SAMPLING = 0x5A3B1E  # folded into a state's key to draw its batch; the key itself feeds the losses
-BEGINNINGS = 0xBE6144  # and into the batch's key for initial observations: its first splits draw the rest
 
 
 class Sampling(NamedTuple):
@@ -60,7 +59,7 @@ def draw(algorithm: Algorithm, config: Hyperparameters, sampling: Sampling, stat
     if recent:
         batch = batch._replace(newest=newest(buffer, recent))
     if algorithm.initial_observations:
-        key = jax.random.fold_in(key, BEGINNINGS)
+        key = jax.random.fold_in(key, 0)
         batch = batch._replace(initial_observations=draw_beginnings(buffer, starts, key, size))
     return batch
 

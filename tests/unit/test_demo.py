@@ -31,6 +31,6 @@ def test_a_run_with_other_options_is_not_gone_on_with(tmp_path: Path) -> None:
     options = DemoOptions(folder=tmp_path / "run")
     with RunFolder.create(options.folder, to_json(experiment_of(options))):
         pass
-    other = experiment_of(replace(options, online_steps=20_000))
-    with pytest.raises(ConfigError, match="online_steps: 10000 there, 20000 now"):
+    other = experiment_of(replace(options, offline_steps=20_000))
+    with pytest.raises(ConfigError, match="offline_steps: 12000 there, 20000 now"):
         demo.run(other, options.folder, Console())
