@@ -91,6 +91,10 @@ class Experiment(Generic[H]):
     """Where metrics go besides metrics.jsonl and TensorBoard."""
 
     def __post_init__(self) -> None:
+        for name in ("mix", "relabel"):
+            shares: Any = getattr(self, name)
+            if isinstance(shares, dict):  # as people write it in Python
+                object.__setattr__(self, name, tuple(cast("dict[str, float]", shares).items()))
         positive = ("interval", "batch_size", "buffer_capacity", "return_steps", "evaluation_interval")
         positive += ("evaluation_episodes", "evaluation_parallel", "log_interval", "checkpoint_interval", "deadline")
         for name in positive:

@@ -196,3 +196,10 @@ def test_the_help_names_the_presets_that_a_method_has(method, presets, capsys):
     with pytest.raises(SystemExit, match="0"):
         parse(["--algorithm", method, "--help"])
     assert f"Presets of {method}: {presets}" in " ".join(capsys.readouterr().out.split())
+
+
+def test_shares_may_be_a_dictionary():
+    start = defaults("awac", "plus", "awac/SawyerPush-v0")
+    given = dataclasses.replace(start, mix={"online": 0.25}, relabel={"future": 0.3, "resampled": 0.5})
+    assert (given.mix, given.relabel) == ((("online", 0.25),), (("future", 0.3), ("resampled", 0.5)))
+    assert from_json(json.loads(json.dumps(to_json(given)))) == given
