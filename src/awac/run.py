@@ -15,7 +15,7 @@ import json
 import logging
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -141,8 +141,8 @@ class RunFolder:
             texts = [f"{key}: {before.get(key, 'absent')} there, {after.get(key, 'absent')} now" for key in differing]
             raise ConfigError(f"{self.path} was started with another configuration: {'; '.join(texts)}")
 
-    def reconfigure(self, config: Mapping[str, Any]) -> Self:
-        """The run with another configuration, written; a run that was finished no longer is, until it says so again.
+    def reconfigure(self, config: Mapping[str, Any]) -> None:
+        """Writes another configuration; a run that was finished no longer is, until it says so again.
 
         Raises:
             ConfigError: a value is not JSON.
@@ -152,7 +152,6 @@ class RunFolder:
         with storage.reported(self.summary):
             self.summary.unlink(missing_ok=True)
         _write_json(self.path / CONFIG, plain)
-        return replace(self, config=plain)
 
     @property
     def checkpoints(self) -> Path:

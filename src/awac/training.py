@@ -70,7 +70,6 @@ def resume(path: Path | str, experiment: Experiment[Any] | None = None, display:
             taken = 0 if saved is None else saved.meta["online"]
             if experiment.online_steps < taken:
                 raise ConfigError(f"online_steps={experiment.online_steps}; allowed: {taken} or more, which are done")
-            folder = folder.reconfigure(to_json(experiment))
         return _run(experiment, folder, saved, display or Display(experiment.env))
 
 
@@ -89,12 +88,15 @@ def _run(
 
 
 def _loop(session: Session, saved: checkpoint.Checkpoint | None, stop: StopRequest) -> dict[str, float]:
-    metrics: dict[str, float] = {}
     if saved is None:
         session.restart()
-        metrics = _evaluation(session, stop)
     else:
         session.restore(saved)
+    if session.folder.config.get("online_steps") != session.experiment.online_steps:  # and it can go on
+        session.folder.reconfigure(to_json(session.experiment))
+    if saved is None:
+        metrics = _evaluation(session, stop)
+    else:
         metrics = last_evaluation(session.folder.path)
         if session.summarized:
             return metrics

@@ -244,6 +244,10 @@ def test_a_finished_run_goes_further(
     folder = str(tmp_path / "run")
     assert cli.main(options(tmp_path / "whole")) == cli.main(options(tmp_path / "run", "--online-steps", "40")) == 0
     with monkeypatch.context() as patch:
+        patch.setattr(Session, "make_env", full)
+        assert cli.main(["resume", folder, "--online-steps", f"{ONLINE}"]) == 8
+    assert not is_unfinished(tmp_path / "run")  # what cannot go on is left as it was
+    with monkeypatch.context() as patch:
         at(patch, 70, die)
         with pytest.raises(Killed):
             cli.main(["resume", folder, "--online-steps", f"{ONLINE}"])
