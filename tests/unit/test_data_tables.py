@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from awac.data.imports import ImportOptions, read_file
-from awac.data.tables import Columns
+from awac.data.tables import Columns, from_csv
 from awac.data.validate import check_stored
 from awac.errors import DataError
 from tests.unit.recordings import assert_holds, ends, flat, imported, recorded, write_hdf5
@@ -158,6 +158,16 @@ def test_csv_with_what_does_no_harm(tmp_path):
     path.write_bytes(path.read_bytes() + "\n1,0,0,1,25 °C,\n\n".encode("latin-1"))
     dataset, _ = imported(path)
     assert (len(dataset), ends(dataset)) == (2, [(True, False)])
+
+
+def test_csv_columns_come_in_the_order_they_are_named(tmp_path):
+    path = write_csv(tmp_path / "log.csv", "goal,q2,q1,u2,u1,reward", [(9, 2, 1, 20, 10, 0)] * 3)
+    columns = Columns(observations="q1, q*,goal", actions="u1,u2", rewards="reward")
+    log = from_csv(path, columns)
+    np.testing.assert_array_equal(log.fields["observations"][0], [1, 2, 9])
+    np.testing.assert_array_equal(log.fields["actions"][0], [10, 20])
+    with pytest.raises(DataError, match="'q1,gaol' names 'gaol', which no column is; found goal, q2"):
+        from_csv(path, Columns(observations="q1,gaol", actions="u1"))
 
 
 def test_csv_without_a_needed_column(tmp_path):

@@ -22,7 +22,8 @@ class Columns:
     """What the fields are called in the file.
 
     In an npz each is the name of an array. In a CSV each is a list of column names or patterns, separated by commas
-    (`q*,goal_x,goal_y`), taken in the file's order; a plain name also stands for `name_0, name_1, ...`.
+    (`q*,goal_x,goal_y`), in that order, and within a pattern in the file's. A plain name also stands for
+    `name_0, name_1, ...`.
     """
 
     observations: str = "observations"
@@ -59,7 +60,7 @@ def from_csv(path: Path, columns: Columns, episode_length: int = 0) -> FlatLog:
     with _opened(path) as file:
         header = [name.strip() for name in next(csv.reader(file), list[str]())]
     names: dict[str, str] = asdict(columns)
-    chosen = {own: _matching(pattern, header) for own, pattern in names.items()}
+    chosen = {own: _matching(path, pattern, header) for own, pattern in names.items()}
     _require(path, names, {own: bool(places) for own, places in chosen.items()}, header)
     used = sorted({place for places in chosen.values() for place in places})
     table = _numbers(path, header, used)
@@ -80,16 +81,21 @@ def _require(path: Path, names: Mapping[str, str], present: Mapping[str, bool], 
         raise DataError(f"{path}: expected {listed} (name it with --columns.{missing[0]}); found {', '.join(found)}")
 
 
-def _matching(patterns: str, header: Sequence[str]) -> list[int]:
-    """Places of the columns that any of the patterns names, in the file's order."""
-    places: list[int] = []
-    for place, name in enumerate(header):
-        for pattern in (part.strip() for part in patterns.split(",")):
-            numbered = re.fullmatch(re.escape(pattern) + r"[_.\[ ]?\d+\]?", name)
-            if name == pattern or numbered or fnmatchcase(name, pattern):
-                places.append(place)
-                break
-    return places
+def _matching(path: Path, patterns: str, header: Sequence[str]) -> list[int]:
+    """Places of the columns that the patterns name, in the patterns' order; each once. One of several names some."""
+    places: dict[int, None] = {}
+    parts = [part.strip() for part in patterns.split(",")]
+    for pattern in parts:
+        numbered = re.compile(re.escape(pattern) + r"[_.\[ ]?\d+\]?")
+        named = {
+            place: None
+            for place, name in enumerate(header)
+            if name == pattern or numbered.fullmatch(name) or fnmatchcase(name, pattern)
+        }
+        if not named and len(parts) > 1:
+            raise DataError(f"{path}: {patterns!r} names {pattern!r}, which no column is; found {', '.join(header)}")
+        places |= named
+    return list(places)
 
 
 @contextmanager
