@@ -83,14 +83,11 @@ def table(folder: Path) -> None:
     heads = [f"{name}: {what}" for name in TASKS.values() for what in ("offline", "final", "fall")]
     print("| method | " + " | ".join([*heads, "seeds", "ms per update"]) + " |\n|---|" + "--:|" * (len(heads) + 2))
 
-    def rank(method: str) -> tuple[float, ...]:
-        return tuple(
-            -math.inf if not curve else curve.values[:, -1].mean()
-            for task in TASKS
-            for curve in [found[task].get(method)]
-        )
+    def last(task: str, method: str) -> float:
+        return found[task][method].values[:, -1].mean() if method in found[task] else -math.inf
 
-    for method in sorted({name for methods in found.values() for name in methods}, key=rank, reverse=True):
+    methods = {name for methods in found.values() for name in methods}
+    for method in sorted(methods, key=lambda method: [last(task, method) for task in TASKS], reverse=True):
         cells: list[str] = []
         for task in TASKS:
             curve, places = found[task].get(method), 1 if task == "pointmass" else 0

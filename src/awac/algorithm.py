@@ -88,7 +88,7 @@ def learning_parts(algorithm: Algorithm) -> dict[str, Loss]:
 
 def at_rest(
     own: Any, networks: Networks, batch: Batch, config: Hyperparameters, key: PRNGKeyArray
-) -> tuple[Any, Metrics]:
+) -> tuple[Scalar, Metrics]:
     """The loss of a dual that answers to what the actor's own loss does, while that is not followed.
 
     Nothing would stop it: SAC's temperature rises by its step size at each update where the clone has less entropy than

@@ -90,8 +90,7 @@ def export_onnx(policy: Policy, path: Path | str) -> Path:
         runtime = f"onnxruntime {version('onnxruntime')}"
         parity = {"runtime": runtime, "rows": PARITY_ROWS, "largest_difference": difference, "tolerance": TOLERANCE}
     document = contract(policy, path.name, model) | {"parity": parity}
-    with storage.reported(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    storage.make_parents(path)
     storage.write_file(path, model)
     storage.write_file(path.with_suffix(".json"), (json.dumps(document, indent=2) + "\n").encode())
     return path.with_suffix(".json")

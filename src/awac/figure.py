@@ -67,8 +67,7 @@ def save(figure: Figure, output: Path) -> Path:
     content = io.BytesIO()
     saved: Any = figure
     saved.savefig(content, format=output.suffix[1:], facecolor="white")
-    with storage.reported(output.parent):
-        output.parent.mkdir(parents=True, exist_ok=True)
+    storage.make_parents(output)
     storage.write_file(output, content.getvalue())
     return output
 

@@ -143,7 +143,7 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
     ("bc", "paper"): {"all": {"online_steps": 0, "batch_size": 128, "critics": 0, "actor_weight_decay": 0.0}},
     # Fujimoto et al. 2019, continuous BCQ's code: sizes and rates are its Config's
     ("bcq", "paper"): {"all": {"batch_size": 100}, "hand": HAND},
-    # the AWAC authors' scripts for the hand (icml2020/bear_finetune): their rates, batch and offline phase
+    # the AWAC authors' scripts (icml2020/bear_finetune): their rates, batch and offline phase
     ("bear", "paper"): {"all": {"batch_size": 256}, "hand": HAND},
     # Wu et al. 2019, released code: run_primal.sh, but for its 500 000 offline steps: as many as AWAC; the model of the
     # data's policy has our step of 3e-4 (5e-4 in run_bc.sh)

@@ -83,7 +83,7 @@ def soft_critic_loss(
 def lesser_policy_loss(
     actor: TanhGaussianActor, networks: Networks, batch: Batch, config: SoftHyperparameters, key: PRNGKeyArray
 ) -> tuple[Scalar, dict[str, Scalar]]:
-    """E[alpha log pi(a | s) - Q(s, a)], minus the soft value, with the least of all members."""
+    """E[alpha log pi(a | s) - Q(s, a)] (equation 7 of Haarnoja et al. 2018) with the least of all members."""
     del config
     actions, log_prob = actor(batch.observations).sample_and_log_prob(key)
     q = lower_q(networks.critic, batch.observations, actions)

@@ -62,6 +62,12 @@ def make_folder(folder: Path) -> None:
             _sync(folder.parent)
 
 
+def make_parents(path: Path) -> None:
+    """Makes the folders in which something that a user names will stand."""
+    with reported(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+
 def write_new(path: Path, content: bytes) -> None:
     """Writes a file and syncs it, without the rename: for files inside a folder that `publish` will rename."""
     with reported(path, len(content)):

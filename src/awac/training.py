@@ -94,12 +94,9 @@ def _loop(session: Session, saved: checkpoint.Checkpoint | None, stop: StopReque
         session.restore(saved)
     if session.folder.config.get("online_steps") != session.experiment.online_steps:  # and it can go on
         session.folder.reconfigure(to_json(session.experiment))
-    if saved is None:
-        metrics = _evaluation(session, stop)
-    else:
-        metrics = last_evaluation(session.folder.path)
-        if session.summarized:
-            return metrics
+    metrics = _evaluation(session, stop) if saved is None else last_evaluation(session.folder.path)
+    if session.summarized:
+        return metrics
     try:
         while not session.finished and not stop.requested:
             if session.progress.evaluated:

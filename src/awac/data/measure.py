@@ -78,8 +78,7 @@ def add_expert(
         raise DataError(f"{place}: there is a policy already; choose another place with --to, or --overwrite")
     finished = step is None and (run / "policy").exists()
     policy = Policy.load(find_policy(run)) if finished else restored_policy(run, step)
-    with storage.reported(place):
-        place.parent.mkdir(parents=True, exist_ok=True)
+    storage.make_parents(place)
     fresh = storage.begin_folder(place)
     try:
         policy.save(fresh)
