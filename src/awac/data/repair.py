@@ -36,9 +36,8 @@ def prepare(dataset: Dataset, repair: Repair) -> tuple[Dataset, list[str]]:
         options = ", ".join(f"{name} {value}" for name, value in repair.relabel_options.items())
         done.append(f"rewards: recomputed from next observations by {repair.relabel}{options and f' with {options}'}")
     if repair.terminations_are_timeouts:
-        count = sum(bool(episode.terminated.any()) for episode in dataset.episodes)
-        dataset = _with(dataset, [_timed_out(episode) for episode in dataset.episodes])
-        done.append(f"terminated: stored as truncated in {count} episodes")
+        dataset, lines = _time_out(dataset)
+        done += lines
     if repair.drop_duplicates:
         copies = {copy for _, copy in duplicates(dataset.episodes)}
         done += [f"dropped: {dataset.episodes[copy].source} repeats an earlier episode" for copy in sorted(copies)]
@@ -121,10 +120,54 @@ def duplicates(episodes: Sequence[Episode]) -> list[tuple[int, int]]:
     return pairs
 
 
-def _timed_out(episode: Episode) -> Episode:
+def _time_out(dataset: Dataset) -> tuple[Dataset, list[str]]:
+    """Stores every `terminated` as `truncated`.
+
+    An episode read from a file without its final observation ends with its last one twice, which no target reads as
+    long as the step is terminated. A truncated one would bootstrap from the very state that it began in: it is dropped.
+    """
+    count = sum(bool(episode.terminated.any()) for episode in dataset.episodes)
+    doubled = [_ends_twice(episode) for episode in dataset.episodes]
+    timed_out = [
+        replace(episode, terminated=np.zeros_like(episode.terminated), truncated=episode.truncated | episode.terminated)
+        for episode in dataset.episodes
+    ]
+    parts = [_part(episode, 0, len(episode) - twice) for episode, twice in zip(timed_out, doubled, strict=True)]
+    lines = [f"terminated: stored as truncated in {count} episodes"]
+    if any(doubled):
+        text = "the last step was dropped, for its final observation repeats the one before: its successor is not known"
+        lines.append(f"terminated: in {sum(doubled)} of these {text}")
+    kept, left_out = _kept(parts)
+    return _with(dataset, kept), lines + left_out
+
+
+def _ends_twice(episode: Episode) -> bool:
+    before, final = episode.observations[-2:]
+    return bool(episode.terminated[-1]) and before.tobytes() == final.tobytes()
+
+
+def _part(episode: Episode, start: int, stop: int) -> Episode | None:
+    """Steps start .. stop - 1, truncated where the episode went on; None where there is no step."""
+    if start >= stop:
+        return None
+    steps = slice(start, stop)
+    truncated = episode.truncated[steps].copy()
+    truncated[-1] |= stop < len(episode)
     return replace(
-        episode, terminated=np.zeros_like(episode.terminated), truncated=episode.truncated | episode.terminated
+        episode,
+        observations=episode.observations[start : stop + 1],
+        actions=episode.actions[steps],
+        rewards=episode.rewards[steps],
+        terminated=episode.terminated[steps],
+        truncated=truncated,
+        infos={name: values[steps] for name, values in episode.infos.items()},
     )
+
+
+def _kept(parts: Sequence[Episode | None]) -> tuple[list[Episode], list[str]]:
+    kept = [part for part in parts if part is not None]
+    count = len(parts) - len(kept)
+    return kept, [f"dropped: {count} episodes of which no step is left"] if count else []
 
 
 def _with(dataset: Dataset, episodes: Sequence[Episode]) -> Dataset:

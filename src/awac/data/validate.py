@@ -4,6 +4,7 @@
 What is merely suspicious is a warning, see `suspicions`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import NamedTuple
@@ -127,14 +128,15 @@ def examine(
     if repair.clip_actions and dataset.action_low is None:
         raise ConfigError(f"clip_actions: the action bounds of {dataset.name} are not known; give --env")
     dataset, done = prepare(dataset, repair)
+    if not dataset.episodes:
+        return None, _nothing_left(dataset, done)
     extremes = _extremes(dataset)
     errors = [*_not_finite(dataset, extremes), *_endings(dataset), *_outside(dataset, extremes, repair)]
     if repair.drop_bad_episodes and errors:
         dataset, lines = drop(dataset, errors)
         done, errors = done + lines, []
         if not dataset.episodes:
-            empty = Problem("empty-dataset", "no good episode is left", file=dataset.name)
-            return None, Report(errors=(empty,), repairs=tuple(done))
+            return None, _nothing_left(dataset, done)
         extremes = _extremes(dataset)
     warnings: list[Problem] = []
     if not errors:
@@ -143,6 +145,11 @@ def examine(
         warnings = suspicions.find(dataset, _range(extremes.observations), _range(extremes.actions), task)
     problems = tuple(problem for _, problem in errors)
     return dataset, Report(problems, tuple(warnings), tuple(done), len(dataset.episodes), len(dataset))
+
+
+def _nothing_left(dataset: Dataset, done: Sequence[str]) -> Report:
+    empty = Problem("empty-dataset", "no good episode is left", file=dataset.name)
+    return Report(errors=(empty,), repairs=tuple(done))
 
 
 def _fitted(dataset: Dataset, spaces: Spaces | None) -> tuple[Dataset, Problem | None]:
