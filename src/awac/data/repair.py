@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,8 +20,19 @@ class Repair:
     drop_duplicates: bool = False  # keep the first of equal episodes
     clip_actions: bool = False  # clip actions to their bounds, however far outside
     terminations_are_timeouts: bool = False  # store every `terminated` as `truncated`
+    shift_rewards: Literal[-1, 0, 1] = 0  # move each reward to the step before (-1) or after (1) the one it stands at
     relabel: str | None = None  # recompute rewards from next observations by this environment's task
     relabel_options: EnvOptions = field(default_factory=EnvOptions)  # of that environment, such as thresholds released
+
+    def __post_init__(self) -> None:
+        if self.shift_rewards not in (-1, 0, 1):
+            raise ConfigError(
+                f"shift_rewards is {self.shift_rewards}; allowed: -1 (to the step before), 0 or 1 (after)"
+            )
+        if self.shift_rewards and self.relabel is not None:
+            raise ConfigError(
+                "shift_rewards with relabel; allowed: one of them, for recomputed rewards are not shifted"
+            )
 
 
 def prepare(dataset: Dataset, repair: Repair) -> tuple[Dataset, list[str]]:
@@ -35,6 +46,9 @@ def prepare(dataset: Dataset, repair: Repair) -> tuple[Dataset, list[str]]:
         dataset = relabel(dataset, task_reward(repair.relabel, **repair.relabel_options))
         options = ", ".join(f"{name} {value}" for name, value in repair.relabel_options.items())
         done.append(f"rewards: recomputed from next observations by {repair.relabel}{options and f' with {options}'}")
+    if repair.shift_rewards:
+        dataset, lines = _shift(dataset, repair.shift_rewards)
+        done += lines
     if repair.terminations_are_timeouts:
         dataset, lines = _time_out(dataset)
         done += lines
@@ -118,6 +132,26 @@ def duplicates(episodes: Sequence[Episode]) -> list[tuple[int, int]]:
         ):
             pairs.append((first, index))
     return pairs
+
+
+def _shift(dataset: Dataset, by: int) -> tuple[Dataset, list[str]]:
+    """Moves rewards by one step inside their episodes; the step that is left without one, at an end, is dropped."""
+    kept, left_out = _kept([_shifted(episode, by) for episode in dataset.episodes])
+    side, place = ("before", "last") if by < 0 else ("after", "first")
+    line = f"rewards: moved to the step {side}; the {place} step of each episode, left without a reward, was dropped"
+    ends = [sum(bool(episode.terminated[-1]) for episode in episodes) for episodes in (dataset.episodes, kept)]
+    lost = f", and {ends[0] - ends[1]} terminations with it" if ends[0] > ends[1] else ""
+    return _with(dataset, kept), [line + lost, *left_out]
+
+
+def _shifted(episode: Episode, by: int) -> Episode | None:
+    moved = replace(episode, rewards=np.roll(episode.rewards, by))
+    part = _part(moved, max(by, 0), len(episode) + min(by, 0))
+    if part is None or by > 0 or not _ends_twice(episode):
+        return part
+    # The step that went nowhere is gone. What its row says of the end is true of the observation in that row.
+    steps = len(part)
+    return replace(part, terminated=np.arange(steps) == steps - 1, truncated=episode.truncated[:steps])
 
 
 def _time_out(dataset: Dataset) -> tuple[Dataset, list[str]]:

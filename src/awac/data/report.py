@@ -51,6 +51,7 @@ class Report:
         repairs: what was changed, one line each, because a repair was asked for or is always made.
         episodes: how many remain.
         transitions: how many remain.
+        notes: what could not be checked, and what would allow it; no fault of the data.
     """
 
     errors: tuple[Problem, ...] = ()
@@ -58,6 +59,7 @@ class Report:
     repairs: tuple[str, ...] = ()
     episodes: int = 0
     transitions: int = 0
+    notes: tuple[Problem, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -72,6 +74,7 @@ class Report:
             repairs=self.repairs + other.repairs,
             episodes=self.episodes + other.episodes,
             transitions=self.transitions + other.transitions,
+            notes=self.notes + other.notes,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -83,6 +86,7 @@ class Report:
             "errors": [asdict(problem) for problem in self.errors],
             "warnings": [asdict(problem) for problem in self.warnings],
             "repairs": list(self.repairs),
+            "notes": [asdict(problem) for problem in self.notes],
         }
 
     def lines(self) -> list[str]:
@@ -90,6 +94,7 @@ class Report:
         lines = [f"error: {line}" for line in _shortened(self.errors)]
         lines += [f"warning: {line}" for line in _shortened(self.warnings)]
         lines += [f"repaired: {line}" for line in self.repairs]
+        lines += [f"note: {line}" for line in _shortened(self.notes)]
         verdict = "usable" if self.ok else f"refused, {len(self.errors)} error(s)"
         return [*lines, f"{self.episodes} episodes, {self.transitions} transitions: {verdict}"]
 

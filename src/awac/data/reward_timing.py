@@ -10,16 +10,23 @@ from awac.errors import ConfigError
 SAMPLE = 10_000  # steps looked at, in whole episodes spread over the dataset
 CLEAR = 0.1  # a shift explains rewards when it leaves less than this share of the mismatches
 DIFFERENT = 0.01  # share of rewards that may differ from the task's before a warning
-LEFT = 0.2  # of the variance that the right moment leaves unexplained: what a wrong one may leave to be suspected
-COLUMNS = 256  # observations wider than this are not regressed on
+ENOUGH = 0.5  # of the variance: a step that leaves more explains nothing
+LEFT = 0.2  # of the variance that the own step leaves unexplained: what one beside it leaves where it is suspected
+CLEARLY = 0.5  # of what the steps beside it leave: what the own step leaves where it is not in question
+COLUMNS = 256  # of a regression, products included: more take seconds
 
 Finding = tuple[str, str | None, str]
-LATE = "rewards come one step late: each belongs to the step before"
-EARLY = "rewards come one step early: each belongs to the step after"
+UNCHECKED = "rewards-unchecked"
+LATE = "rewards come one step late: each belongs to the step before (--shift-rewards -1)"
+EARLY = "rewards come one step early: each belongs to the step after (--shift-rewards 1)"
 
 
 def find(episodes: Sequence[Episode], task: Callable[[np.ndarray], np.ndarray] | None) -> list[Finding]:
-    """Looks for a shift by one step: against the task, else against recorded success, else by regression."""
+    """Looks for a shift by one step: against the task, else against recorded success, else by regression.
+
+    Returns:
+        What was found, with the code `UNCHECKED` where nothing can tell.
+    """
     sample = [episode for episode in _spread(episodes) if len(episode) > 2]
     if not sample:
         return []
@@ -68,42 +75,80 @@ def _shift(rewards: Sequence[np.ndarray], expected: Sequence[np.ndarray], witnes
 
 
 def _by_regression(sample: Sequence[Episode]) -> list[Finding]:
-    """Which observation explains the rewards best, linearly: that after the step, or another?
+    """Which step explains the rewards best, by where it led: the step itself, or one beside it?
+
+    Observations are asked first, then actions with them, which have their costs. Not at once: where an action and the
+    observation after it give away the one before, they explain its rewards as well.
+    """
+    long = [episode for episode in sample if len(episode) > 3]
+    rewards = np.concatenate([episode.rewards[1:-1] for episode in long] or [np.zeros(0)]).astype(np.float64)
+    if not len(rewards) or np.ptp(rewards) == 0:
+        return []
+    rows = np.linspace(0, len(rewards) - 1, min(len(rewards), SAMPLE)).astype(int)
+    targets = np.stack([rewards, rewards**2], axis=1)[rows]  # a distance is no polynomial, but its square is
+    why = f"{len(rows)} steps with {long[0].observations.shape[1]} observations each are no sample for a regression"
+    for names in (("observations",), ("observations", "actions")):
+        steps = [np.concatenate([_window(episode, names, offset) for episode in long])[rows] for offset in (0, 1, 2)]
+        pairs = _products(steps[0].shape[1], len(rows))
+        if pairs is None:
+            break
+        left = np.stack([_unexplained(features, pairs, targets) for features in steps])
+        best = left[:, left.min(axis=0).argmin()]
+        found, why = _compared(best[0], best[1], best[2], " and ".join(names))
+        if found is not None:
+            return found
+    message = (
+        "whether they stand at the right step could not be checked: no task is known that says what is due (--env or "
+        f"--relabel, where rewards can be recomputed), success does not say it, and {why}"
+    )
+    return [(UNCHECKED, "rewards", message)]
+
+
+def _compared(before: float, here: float, after: float, names: str) -> tuple[list[Finding] | None, str]:
+    """By the variance that is left: what is found, nothing where the step itself stands out, None where none does.
 
     A task may pay by the observation before the step, so the text says what was measured, not what is wrong.
     """
-    long = [episode for episode in sample if len(episode) > 3]
-    size = sample[0].observations.shape[1]
-    rewards = np.concatenate([episode.rewards[1:-1] for episode in long] or [np.zeros(0)])
-    if len(rewards) < 10 * (size + 1) or size > COLUMNS or np.ptp(rewards) == 0:
-        return []
-    fits = {
-        offset: _explained(np.concatenate([_window(episode, offset) for episode in long]), rewards)
-        for offset in (0, 1, 2)
-    }
-    for offset, code, text in ((0, "rewards-late", LATE), (2, "rewards-early", EARLY)):
-        if fits[offset] > 0.5 and 1 - fits[offset] < LEFT * (1 - fits[1]):
-            place = {0: "before", 2: "two steps after"}[offset]
+    for code, text, side, there in (("rewards-late", LATE, "before", before), ("rewards-early", EARLY, "after", after)):
+        if there < ENOUGH and there < LEFT * here:
             message = (
-                f"the observation {place} the action explains {fits[offset]:.1%} of the rewards' variance, the one "
-                f"after it {fits[1]:.1%}: perhaps {text}"
+                f"by regression on {names}, the step {side} leaves {there:.2%} of their variance unexplained, the step "
+                f"itself {here:.2%}: perhaps {text}; not if the task pays so"
             )
-            return [(code, "rewards", message)]
-    return []
+            return [(code, "rewards", message)], ""
+    if here < ENOUGH and here < CLEARLY * min(before, after):
+        return [], ""
+    shares = f"{before:.2%}, {here:.2%} and {after:.2%} of their variance unexplained"
+    return None, f"by regression on {names}, the step before, the step itself and the step after leave {shares}"
 
 
-def _window(episode: Episode, offset: int) -> np.ndarray:
-    """Observations t + offset for the steps t = 1 .. T - 2."""
-    return episode.observations[1 + offset : len(episode) - 1 + offset]
+def _window(episode: Episode, names: Sequence[str], offset: int) -> np.ndarray:
+    """For t = 1 .. T - 2, the observation that step t + offset - 1 led to, and its action if that is named."""
+    first, last = offset, len(episode) - 2 + offset
+    columns = {"observations": episode.observations[1:], "actions": episode.actions}
+    return np.concatenate([columns[name][first:last] for name in names], axis=1)
 
 
-def _explained(features: np.ndarray, targets: np.ndarray) -> float:
-    """Share of variance explained by linear least squares with a small ridge, float64."""
-    features = features.astype(np.float64)
-    spread = features.std(axis=0)
-    features = (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-    centered = targets.astype(np.float64) - targets.mean()
+def _products(size: int, rows: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Pairs of columns whose products are regressed on too: all, or the squares, or none; None if even that is much."""
+    for pairs in (np.triu_indices(size), np.diag_indices(size), (np.zeros(0, int), np.zeros(0, int))):
+        count = size + len(pairs[0])
+        if count <= COLUMNS and rows >= 10 * (count + 1):
+            return pairs[0], pairs[1]
+    return None
+
+
+def _unexplained(features: np.ndarray, pairs: tuple[np.ndarray, np.ndarray], targets: np.ndarray) -> np.ndarray:
+    """Share of variance that least squares with a small ridge leaves of each column of targets, float64."""
+    features = _standard(features.astype(np.float64))
+    features = _standard(np.concatenate([features, features[:, pairs[0]] * features[:, pairs[1]]], axis=1))
+    targets = _standard(targets)
     gram = features.T @ features + 1e-6 * len(features) * np.eye(features.shape[1])
-    weights = np.asarray(np.linalg.solve(gram, features.T @ centered), np.float64)
-    left = centered - np.asarray(features @ weights, np.float64)
-    return float(1 - (left @ left) / (centered @ centered))
+    weights = np.asarray(np.linalg.solve(gram, features.T @ targets), np.float64)
+    left = np.square(targets - np.asarray(features @ weights, np.float64)).mean(axis=0)
+    return np.where(np.ptp(targets, axis=0) > 0, left, 1.0)  # a constant says nothing
+
+
+def _standard(columns: np.ndarray) -> np.ndarray:
+    spread = columns.std(axis=0)
+    return (columns - columns.mean(axis=0)) / np.where(spread > 0, spread, 1.0)

@@ -138,13 +138,15 @@ def examine(
         if not dataset.episodes:
             return None, _nothing_left(dataset, done)
         extremes = _extremes(dataset)
-    warnings: list[Problem] = []
+    found: list[Problem] = []
     if not errors:
         dataset, lines = clip(dataset, _beyond(dataset, extremes))
         done += lines
-        warnings = suspicions.find(dataset, _range(extremes.observations), _range(extremes.actions), task)
+        found = suspicions.find(dataset, _range(extremes.observations), _range(extremes.actions), task)
     problems = tuple(problem for _, problem in errors)
-    return dataset, Report(problems, tuple(warnings), tuple(done), len(dataset.episodes), len(dataset))
+    warnings = tuple(problem for problem in found if problem.code not in suspicions.NOTES)
+    notes = tuple(problem for problem in found if problem.code in suspicions.NOTES)
+    return dataset, Report(problems, warnings, tuple(done), len(dataset.episodes), len(dataset), notes)
 
 
 def _nothing_left(dataset: Dataset, done: Sequence[str]) -> Report:
