@@ -99,6 +99,37 @@ def test_a_timeout_with_its_own_final_observation_keeps_its_last_step():
     assert report.repairs == ("terminated: stored as truncated in 1 episodes",)
 
 
+def endings(lengths, terminated):
+    """Random episodes of these lengths, the first so many of them terminated."""
+    episodes = []
+    for index, episode in enumerate(recorded(lengths)):
+        last = np.arange(lengths[index]) == lengths[index] - 1
+        flags = (last & (index < terminated), last & (index >= terminated))
+        episodes.append(
+            Episode(**{k: v.astype(np.float32) for k, v in episode.items()}, terminated=flags[0], truncated=flags[1])
+        )
+    return Dataset(tuple(episodes))
+
+
+@pytest.mark.parametrize(
+    ("lengths", "terminated", "words"),
+    [
+        ((20,) * 5, 5, "5 of 5 terminated episodes have the same length, 20"),
+        ((7, 20, 20, 20, 20), 5, "4 of 5 terminated"),
+        ((20, 20, 20, 20, 23), 5, "4 of 5 terminated"),
+        ((20,) * 5, 4, "4 of 4 terminated"),
+        ((7, 9, 20, 20, 20), 5, None),
+        ((1,) * 5, 5, None),
+        ((20,) * 5, 1, None),
+        ((20,) * 5, 0, None),
+    ],
+)
+def test_timeouts_stored_as_terminations_despite_odd_episodes(lengths, terminated, words):
+    found = {problem.code: problem.message for problem in examine(endings(lengths, terminated))[1].warnings}
+    assert (words or "") in found.get("timeouts-as-terminations", "")
+    assert ("timeouts-as-terminations" in found) == (words is not None)
+
+
 def test_nothing_is_left_of_one_step(tmp_path):
     arrays = {"observations": np.zeros((1, 2)), "actions": np.zeros((1, 1)), "rewards": np.zeros(1)}
     np.savez(tmp_path / "log.npz", **arrays, terminated=np.ones(1))

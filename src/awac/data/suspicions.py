@@ -3,6 +3,7 @@
 Each check looks at something that users of offline reinforcement learning tripped over without a word from their tools.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from awac.data.repair import duplicates
 from awac.data.report import Problem
 
 BATCH = 1024  # of the paper; fewer transitions than this repeat within a batch
+ALIKE = 0.8  # of the terminated episodes at one length: a clock's work more likely than the task's
 FILLED = 0.5  # of the action range that the largest action should reach
 NOTES = (reward_timing.UNCHECKED,)  # said, not warned of: most data are so
 SHOWN = 10  # columns or pairs that a message lists
@@ -63,11 +65,12 @@ def _amount(dataset: Dataset) -> list[Finding]:
 def _endings(episodes: Sequence[Episode]) -> list[Finding]:
     terminated = np.array([episode.terminated[-1] for episode in episodes])
     truncated = np.array([episode.truncated[-1] for episode in episodes])
-    lengths = {len(episode) for episode in episodes}
     found: list[Finding] = []
-    if len(episodes) > 1 and len(lengths) == 1 and terminated.all() and lengths != {1}:
+    lengths = Counter(len(episode) for episode in episodes if episode.terminated[-1])
+    length, count = lengths.most_common(1)[0] if lengths else (0, 0)
+    if length > 1 and count > 1 and count >= ALIKE * lengths.total():
         message = (
-            f"all {len(episodes)} episodes are terminated at the same length, {lengths.pop()}: time-outs stored as "
+            f"{count} of {lengths.total()} terminated episodes have the same length, {length}: time-outs stored as "
             "terminations stop the bootstrap where it should go on (--terminations-are-timeouts)"
         )
         found.append(("timeouts-as-terminations", "terminated", message))
