@@ -105,13 +105,27 @@ def test_success(tmp_path, shape):
         assert [episode.success.tolist() for episode in dataset.episodes] == [[False, False, True], [False] * 3]
 
 
-@pytest.mark.parametrize("value", ["", "2"])
-def test_success_that_is_neither_0_nor_1(tmp_path, value):
+def test_success_that_is_neither_0_nor_1(tmp_path):
     header = "observations,actions,rewards,episode,success,next_observations"
-    rows = [[step, 0, 0, step // 2, value if step == 3 else 1, step + 1] for step in range(4)]
-    _, report = check_stored(read_file(write_csv(tmp_path / "log.csv", header, rows)))
-    places = [(problem.code, problem.episode, problem.step, problem.field) for problem in report.errors]
-    assert places == [("flag-value", 1, 1, "success")]
+    rows = [[step, 0, 0, step // 2, 2 if step == 3 else 1, step + 1] for step in range(4)]
+    success = np.array([0, 0, 0, np.nan, 0, 0])
+    np.savez(tmp_path / "log.npz", **numbered(success=success, next_observations=np.ones((6, 1))))
+    for path, place in ((write_csv(tmp_path / "log.csv", header, rows), 1), (tmp_path / "log.npz", 0)):
+        _, report = check_stored(read_file(path))
+        places = [(problem.code, problem.episode, problem.step, problem.field) for problem in report.errors]
+        assert places == [("flag-value", 1, place, "success")]
+    assert "value nan, expected bool, or numbers 0 and 1; fill with 0" in report.errors[0].message
+
+
+@pytest.mark.parametrize("empty", ["", "nan", "NaN"])
+@pytest.mark.parametrize("word", [1, "true"])
+def test_success_that_a_csv_tells_at_the_end_alone(tmp_path, empty, word):
+    header = "observations,actions,rewards,episode,solved,next_observations"
+    rows = [[step, 0, step, step // 3, {2: word, 5: 0}.get(step, empty), step + 1] for step in range(6)]
+    path = write_csv(tmp_path / "log.csv", header, rows)
+    dataset, report = imported(path, ImportOptions(columns=Columns(success="solved")))
+    assert [episode.success.tolist() for episode in dataset.episodes] == [[False, False, True], [False] * 3]
+    assert "solved: empty in 4 of 6 rows, which are read as 0, no success" in report.repairs
 
 
 def test_csv_round_trip(tmp_path):

@@ -37,6 +37,7 @@ class FlatLog:
         names: our name -> the file's, for messages.
         episode_length: steps after which an episode ends, 0 where the log says itself.
         unread: what else the file has, by its names.
+        notes: what the reader had to decide.
     """
 
     file: str
@@ -45,6 +46,7 @@ class FlatLog:
     names: Mapping[str, str] = field(default_factory=dict[str, str])
     episode_length: int = 0
     unread: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +84,7 @@ def cut(log: FlatLog) -> Cut:
     kept = tuple(episode for episode in episodes if episode is not None)
     if len(kept) < len(episodes):
         notes.append(f"{len(episodes) - len(kept)} episodes of one step without successor were dropped")
-    return Cut(kept, tuple(notes), (*_resets_inside(log, starts, stops), *_unread(log)))
+    return Cut(kept, (*log.notes, *notes), (*_resets_inside(log, starts, stops), *_unread(log)))
 
 
 def _rows(log: FlatLog) -> int:

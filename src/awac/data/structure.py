@@ -144,7 +144,8 @@ def _flags(raw: RawEpisode, name: str, value: np.ndarray) -> tuple[np.ndarray | 
     wrong = np.flatnonzero((value != 0) & (value != 1))
     if len(wrong):
         step = int(wrong[0])
-        message = f"value {value[step]}, expected bool, or numbers 0 and 1"
+        hint = "; fill with 0 where nothing is recorded" if value[step] != value[step] else ""
+        message = f"value {value[step]}, expected bool, or numbers 0 and 1{hint}"
         own_name = raw.names.get(name, name)
         return None, Problem("flag-value", message, raw.file, raw.index, step, own_name, str(value[step]))
     return value.astype(bool), None

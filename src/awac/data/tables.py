@@ -69,7 +69,8 @@ def from_csv(path: Path, columns: Columns, episode_length: int = 0) -> FlatLog:
         if fields[name].shape[1] != 1:
             raise DataError(f"{path}: {names[name]!r} stands for {fields[name].shape[1]} columns, expected one")
         fields[name] = fields[name][:, 0]
-    return _log(path, fields, names, episode_length, [name for i, name in enumerate(header) if name and i not in used])
+    unread = [name for i, name in enumerate(header) if name and i not in used]
+    return _log(path, fields, names, episode_length, unread, _fill(fields, names))
 
 
 def _require(path: Path, names: Mapping[str, str], present: Mapping[str, bool], found: Sequence[str]) -> None:
@@ -146,9 +147,24 @@ def _number(path: Path, row: int, column: str, cell: str) -> float:
         raise DataError(f"{path}, row {row}, {column}: {cell!r} is no number") from None
 
 
+def _fill(fields: dict[str, np.ndarray], names: Mapping[str, str]) -> tuple[str, ...]:
+    """Reads cells of success without a number as false, for loggers that tell of it at an episode's end alone."""
+    success = fields.get("success", np.zeros(0))
+    empty = np.isnan(success)
+    if not empty.any():
+        return ()
+    fields["success"] = np.where(empty, 0.0, success)
+    return (f"{names['success']}: empty in {empty.sum()} of {len(empty)} rows, which are read as 0, no success",)
+
+
 def _log(
-    path: Path, fields: Mapping[str, np.ndarray], names: Mapping[str, str], episode_length: int, unread: Sequence[str]
+    path: Path,
+    fields: Mapping[str, np.ndarray],
+    names: Mapping[str, str],
+    episode_length: int,
+    unread: Sequence[str],
+    notes: tuple[str, ...] = (),
 ) -> FlatLog:
     own = {name: values for name, values in fields.items() if name != "success"}
     infos = {"success": fields["success"]} if "success" in fields else {}
-    return FlatLog(str(path), own, infos, names, episode_length, tuple(unread))
+    return FlatLog(str(path), own, infos, names, episode_length, tuple(unread), notes)
