@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from awac.collect import Act, Env
 from awac.data.dataset import Episode
-from awac.envs.goal import layout_of
+from awac.envs.goal import goal_layout
 from awac.envs.scores import scores
 from awac.rollout import OnStep, play
 
@@ -142,7 +142,7 @@ def summarize(episodes: list[Episode], env: Env) -> Evaluation:
 
 
 def _final_distances(episodes: list[Episode], env: Env) -> Array | None:
-    goals = layout_of(env)
+    goals = goal_layout(env)
     if goals is None:
         return None
     last = np.array([episode.observations[-1] for episode in episodes], np.float64)

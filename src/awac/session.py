@@ -56,7 +56,7 @@ class Session:
             scaling = scaling_for(experiment, self.env, prior)
             self.mix, self.relabelling = mix_of(dict(experiment.mix)), None
             if experiment.relabel:
-                layout = goal_layout(experiment.env, **experiment.env_options)
+                layout = goal_layout(self.env, **experiment.env_options)
                 self.relabelling = relabelling_of(dict(experiment.relabel), layout, scaling)
             algorithm = ALGORITHMS[experiment.algorithm]
             self.learner = Learner(

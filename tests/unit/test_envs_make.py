@@ -174,11 +174,44 @@ def with_a_mistake():
     return {}.nothing
 
 
-def test_a_mistake_of_a_factory_is_not_mistaken_for_mujocos(monkeypatch):
+def not_calibrated():
+    raise RuntimeError("joint 3 is not calibrated")
+
+
+@pytest.mark.parametrize("isolate", [False, True])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("with_a_mistake", r"AttributeError\(.*nothing.*\(test_envs_make.py:\d+\)"),
+        ("not_calibrated", r"RuntimeError\('joint 3 is not calibrated'\) \(test_envs_make.py:\d+\)"),
+    ],
+)
+def test_a_factory_that_fails_is_a_fault_at_its_line(monkeypatch, name, message, isolate):
+    """And a mistake of its own is not mistaken for MuJoCo's renderer."""
     monkeypatch.setenv("MUJOCO_GL", "egl")
     monkeypatch.delitem(sys.modules, "mujoco", raising=False)
-    with pytest.raises(AttributeError, match="nothing"):
-        awac.envs.make(f"{__name__}:with_a_mistake")
+    with pytest.raises(EnvironmentFault, match=f"test_envs_make:{name} cannot be made: {message}") as caught:
+        awac.envs.make(f"tests.unit.test_envs_make:{name}", isolate=isolate)
+    assert caught.value.exit_code == 5
+
+
+def test_a_module_that_fails_is_named_with_its_line(tmp_path, monkeypatch):
+    (tmp_path / "robot_with_a_slip.py").write_text("import os\nport = prot + 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(EnvironmentFault, match=r"robot_with_a_slip fails: NameError.*\(robot_with_a_slip.py:2\)"):
+        awac.envs.make("robot_with_a_slip:Robot")
+
+
+def test_names_that_a_module_does_not_have_are_told_from_unknown_ids():
+    with pytest.raises(ConfigError, match=r"module awac.envs.pointmass has no 'PointMas'; it defines .*PointMass"):
+        awac.envs.make("awac.envs.pointmass:PointMas")
+    with pytest.raises(ConfigError, match=r"is unknown.*one of your own is `module:factory`: my_robot:make_env"):
+        awac.envs.make("my_robot.make_env")
+
+
+def test_rewards_are_asked_of_a_class():
+    with pytest.raises(ConfigError, match="it is a function: name the class that has the static method"):
+        awac.envs.relabel(f"{__name__}:limited")
 
 
 def test_wrappers_stand_in_their_written_order():

@@ -17,7 +17,7 @@ def pusher():
 
 
 def test_the_layout_of_the_pusher_is_that_of_its_observation():
-    env, layout = awac.envs.make("awac/SawyerPush-v0"), awac.envs.goal_layout("awac/SawyerPush-v0")
+    env, layout = awac.envs.make("awac/SawyerPush-v0"), awac.envs.goal_layout(pusher())
     goals = []
     for seed in range(20):
         parts, _ = pusher().reset(seed=seed)
@@ -36,16 +36,53 @@ def test_the_layout_of_the_pusher_is_that_of_its_observation():
 class Task(gymnasium.Env):
     """A user's own, whose options decide."""
 
+    observation_space = gymnasium.spaces.Box(-1, 1, (2,), np.float32)
+    action_space = gymnasium.spaces.Box(-1, 1, (1,), np.float32)
+
+    def __init__(self, radius=0.1):
+        pass
+
     @staticmethod
     def goal_layout(radius=0.1):
         return GoalLayout((0,), (1,), (0.0,), (1.0,), "binary", radius)
 
 
-def test_a_users_own_task_says_it_too():
-    assert awac.envs.goal_layout(f"{__name__}:Task", radius=0.2).radius == 0.2
-    for env_id in ("awac/PenBinary-v0", "HalfCheetah-v5", f"{__name__}:pusher"):
-        with pytest.raises(ConfigError, match=f"relabel: the goals of {env_id} are not known; its class needs"):
-            awac.envs.goal_layout(env_id)
+def make_task(**options):
+    return gymnasium.wrappers.TimeLimit(Task(**options), 10)
+
+
+def make_other(noise):
+    return Task()
+
+
+class Wrong(Task):
+    """Says it by another type."""
+
+    @staticmethod
+    def goal_layout():
+        return {"achieved": (0,)}
+
+
+@pytest.mark.parametrize("isolate", [False, True])
+@pytest.mark.parametrize("name", ["Task", "make_task"])
+def test_a_users_own_task_says_it_too_behind_a_function_and_in_a_process_of_its_own(name, isolate):
+    options = {"radius": 0.2, "max_episode_steps": 7}
+    env = awac.envs.make(f"tests.unit.test_goal_layout:{name}", isolate=isolate, deadline=60.0, **options)
+    assert awac.envs.goal_layout(env, **options).radius == 0.2
+    env.close()
+
+
+def test_tasks_that_do_not_say_it():
+    for env_id in ("awac/PenBinary-v0", "HalfCheetah-v5"):
+        assert awac.envs.goal_layout(awac.envs.make(env_id)) is None
+
+
+def test_layouts_that_cannot_be_read():
+    env = awac.envs.make(f"{__name__}:make_other", noise=0.1)
+    with pytest.raises(ConfigError, match=r"Task.goal_layout was given the options \{'noise': 0.1\}"):
+        awac.envs.goal_layout(env, noise=0.1)
+    with pytest.raises(ConfigError, match=r"Wrong.goal_layout returns dict; allowed: awac.envs.GoalLayout"):
+        awac.envs.goal_layout(awac.envs.make(f"{__name__}:Wrong"))
 
 
 @pytest.mark.parametrize(

@@ -225,7 +225,8 @@ def episodes(layout, size, seed=0):
 @pytest.mark.parametrize(("env_id", "options"), TASKS)
 def test_rewards_are_those_of_the_task(env_id, options, normalized):
     """And goals those of its box, in its own units, also where the buffer holds normalised observations."""
-    layout = awac.envs.goal_layout(env_id, max_episode_steps=7, **options)
+    env = awac.envs.make(env_id, max_episode_steps=7, **options)
+    layout = awac.envs.goal_layout(env)
     size = 1 + max(layout.desired)
     data = episodes(layout, size)
     scaling = Scaling.identity(size, 1)

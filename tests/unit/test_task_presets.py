@@ -57,9 +57,9 @@ def test_each_can_be_made_and_trained(task):
     assert all(MINARI_ID.fullmatch(source) or source.startswith("bundled:") for source in found.data)
     for algorithm in set(ALGORITHMS) - {"awac"}:
         assert task_experiment(task, algorithm).data == found.data
-    make(found.env).close()
-    if found.relabel:
-        goal_layout(found.env)
+    env = make(found.env)
+    assert not found.relabel or goal_layout(env) is not None
+    env.close()
 
 
 def test_an_unknown_task_names_the_nearest():

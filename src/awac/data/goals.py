@@ -39,12 +39,18 @@ class Relabelling(NamedTuple):
     desired_units: tuple[tuple[float, ...], tuple[float, ...]]
 
 
-def relabelling_of(shares: Mapping[str, float], layout: GoalLayout, scaling: Scaling) -> Relabelling:
+def relabelling_of(shares: Mapping[str, float], layout: GoalLayout | None, scaling: Scaling) -> Relabelling:
     """Checks and freezes the shares of a batch by kind, such as `{"future": 0.3, "resampled": 0.5}`.
 
     Raises:
-        ConfigError: a kind or share that cannot be, or columns that the observation does not have.
+        ConfigError: a kind or share that cannot be, goals that are not known, or columns that the observation does not
+            have.
     """
+    if layout is None:
+        raise ConfigError(
+            "relabel: the goals of the environment are not known; its class needs a static method "
+            "goal_layout(**options) that returns an awac.envs.GoalLayout"
+        )
     for name, share in shares.items():
         if name not in KINDS:
             raise ConfigError(f"relabel: {name!r} is not a kind of goal; allowed: {', '.join(KINDS)}")

@@ -9,8 +9,8 @@ from typing import Any, cast
 
 import gymnasium
 
-from awac.envs.factory import goal_layout, make, relabel
-from awac.envs.goal import GoalLayout
+from awac.envs.factory import make, relabel
+from awac.envs.goal import GoalLayout, goal_layout
 from awac.envs.guard import BadTransition, Guard
 from awac.envs.scores import normalized_score, reference_scores
 

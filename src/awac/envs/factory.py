@@ -3,9 +3,9 @@
 import difflib
 import importlib
 import os
+import sys
 import traceback
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,10 +13,10 @@ import gymnasium
 from gymnasium.envs.registration import EnvSpec, load_env_creator
 from numpy.typing import NDArray
 
-from awac.envs.goal import FlattenGoal, GoalLayout, is_goal_space
+from awac.envs.goal import FlattenGoal, is_goal_space, task_options
 from awac.envs.guard import Guard
 from awac.envs.randomization import DomainRandomization, parse_ranges
-from awac.errors import ConfigError, EnvironmentFault
+from awac.errors import AwacError, ConfigError, EnvironmentFault
 
 Array = NDArray[Any]
 Env = gymnasium.Env[Array, Array]
@@ -54,7 +54,7 @@ def make(
 
     Raises:
         ConfigError: the id, an option or a space is not possible.
-        EnvironmentFault: it cannot be reached, or with `isolate`, its process did not start.
+        EnvironmentFault: it cannot be reached, its own code fails, or with `isolate`, its process did not start.
     """
     if isolate:
         from awac.envs.isolation import IsolatedEnv  # it imports this module on the other side
@@ -70,7 +70,7 @@ def build(env_id: str, render_mode: str | None, options: dict[str, Any]) -> Env:
 
     Raises:
         ConfigError: the id, an option or a space is not possible.
-        EnvironmentFault: it cannot be reached.
+        EnvironmentFault: it cannot be reached, or its own code fails.
     """
     factory = _factory(env_id)
     options = dict(options)
@@ -81,15 +81,10 @@ def build(env_id: str, render_mode: str | None, options: dict[str, Any]) -> Env:
         why = f"{str(error) or type(error).__name__} ({_where(error)})"
         given = options | ({} if render_mode is None else {"render_mode": render_mode})
         raise ConfigError(f"{env_id} cannot be made with the options {given}: {why}") from error
-    except OSError as error:  # a robot that is off, or in use
-        raise EnvironmentFault(f"{env_id} cannot be made: {error!r}") from error
-    except (AttributeError, ImportError, RuntimeError) as error:
-        # MuJoCo tries its renderer when it is imported, and fails in these ways where there is none.
-        backend = os.environ.get("MUJOCO_GL")
-        files = [Path(frame.filename).parts for frame in traceback.extract_tb(error.__traceback__)]
-        if backend is None or not any(file[-2:] == ("mujoco", "__init__.py") for file in files):
-            raise
-        raise ConfigError(f"{env_id}: MuJoCo does not start with MUJOCO_GL={backend}; unset it ({error})") from error
+    except AwacError:
+        raise
+    except Exception as error:  # a robot that is off or in use, a mistake in its code: anything
+        raise _fault(env_id, error) from error
     if domain is not None:
         env = DomainRandomization(env, parse_ranges(str(domain)))
     if is_goal_space(env.observation_space):
@@ -98,38 +93,24 @@ def build(env_id: str, render_mode: str | None, options: dict[str, Any]) -> Env:
     return env
 
 
+def _fault(env_id: str, error: Exception) -> AwacError:
+    # MuJoCo tries its renderer when it is imported, and fails in one of several ways where there is none.
+    backend = os.environ.get("MUJOCO_GL")
+    files = [Path(frame.filename).parts for frame in traceback.extract_tb(error.__traceback__)]
+    if backend is not None and any(file[-2:] == ("mujoco", "__init__.py") for file in files):
+        return ConfigError(f"{env_id}: MuJoCo does not start with MUJOCO_GL={backend}; unset it ({error})")
+    return EnvironmentFault(f"{env_id} cannot be made: {error!r} ({_where(error)})")
+
+
 def relabel(env_id: str, **options: Any) -> Callable[[Array], Array]:
     """The reward of a task as a function of next observations (n, O) -> float32 (n,), to relabel datasets.
 
-    A task offers it by a static method `reward_function(**options)` of its class.
+    A task offers it by a static method `reward_function(**options)` of its class, and nothing is made to ask it: a
+    robot stays where it is.
 
     Raises:
         ConfigError: the id is unknown, or its reward depends on more than the next observation.
     """
-    function = _declared(env_id, "reward_function", options)
-    if function is None:
-        raise ConfigError(f"the rewards of {env_id} cannot be recomputed: it does not define them by next observations")
-    return function()
-
-
-def goal_layout(env_id: str, **options: Any) -> GoalLayout:
-    """Where the goals of a task stand, and how they are paid and drawn, to relabel them in hindsight.
-
-    Raises:
-        ConfigError: the id is unknown, or it has no static method `goal_layout(**options)` that says so.
-    """
-    function = _declared(env_id, "goal_layout", options)
-    found = None if function is None else function()
-    if not isinstance(found, GoalLayout):
-        raise ConfigError(
-            f"relabel: the goals of {env_id} are not known; its class needs a static method goal_layout(**options) "
-            "that returns an awac.envs.goal.GoalLayout"
-        )
-    return found
-
-
-def _declared(env_id: str, name: str, options: dict[str, Any]) -> Callable[[], Any] | None:
-    """What a task's class says of itself in the static method `name`, with the options of the environment."""
     factory = _factory(env_id)
     defaults: dict[str, Any] = {}
     if factory is None:
@@ -137,9 +118,13 @@ def _declared(env_id: str, name: str, options: dict[str, Any]) -> Callable[[], A
         defaults = dict(spec.kwargs)
         entry = spec.entry_point
         factory = cast("Any", load_env_creator(entry) if isinstance(entry, str) else entry)
-    function = getattr(factory, name, None)
-    own = {key: value for key, value in options.items() if key not in ("max_episode_steps", "domain")}
-    return None if function is None else partial(function, **{**defaults, **own})
+    function = getattr(factory, "reward_function", None)
+    if function is None:
+        text = f"the rewards of {env_id} cannot be recomputed: it does not define them by next observations"
+        if not isinstance(factory, type):
+            text += "; it is a function: name the class that has the static method reward_function, as in module:Class"
+        raise ConfigError(text)
+    return function(**{**defaults, **task_options(options)})
 
 
 def check_spaces(env_id: str, env: Env) -> None:
@@ -174,9 +159,15 @@ def _factory(env_id: str) -> Callable[..., Env] | None:
     if not all(part.isidentifier() for part in module.split(".")):
         raise ConfigError(f"{env_id}: {module!r} names no module; allowed: as in `import`, such as my_robot:make_env")
     try:
-        return getattr(importlib.import_module(module), name, None)
+        found = getattr(importlib.import_module(module), name, None)
     except ModuleNotFoundError as error:
         raise ConfigError(f"{env_id}: module {module} cannot be imported: {error}") from error
+    except Exception as error:
+        raise EnvironmentFault(f"{env_id}: module {module} fails: {error!r} ({_where(error)})") from error
+    if found is None and name not in gymnasium.registry:
+        own = [key for key, value in vars(sys.modules[module]).items() if getattr(value, "__module__", "") == module]
+        raise ConfigError(f"{env_id}: module {module} has no {name!r}; it defines {', '.join(own) or 'nothing'}")
+    return found
 
 
 def _call(factory: Callable[..., Env], render_mode: str | None, options: dict[str, Any]) -> Env:
@@ -203,5 +194,7 @@ def _spec(env_id: str) -> EnvSpec:
         importlib.import_module("gymnasium_robotics")  # registers its ids
     if name not in gymnasium.registry:
         nearest = difflib.get_close_matches(name, gymnasium.registry.keys(), n=3, cutoff=0.4)
-        raise ConfigError(f"environment {env_id!r} is unknown; nearest are {', '.join(nearest) or 'none'}")
+        module, _, factory = name.rpartition(".")
+        own = f"; one of your own is `module:factory`: {module}:{factory}" if module else ""
+        raise ConfigError(f"environment {env_id!r} is unknown; nearest are {', '.join(nearest) or 'none'}{own}")
     return gymnasium.registry[name]

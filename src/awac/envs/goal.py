@@ -1,5 +1,6 @@
 """Goal environments for learners that take vectors: the observation and the desired goal, one after the other."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,8 +18,8 @@ GOAL_KEYS = {"observation", "achieved_goal", "desired_goal"}
 class GoalLayout:
     """Where goals stand in the flat observation, how they are paid and drawn: what relabelling in hindsight needs.
 
-    A task says it by a static method `goal_layout(**options)` of its class, which is given the options of the
-    environment. Numbers are in the environment's units.
+    A task says it by a static method `goal_layout(**options)` of its class; see `goal_layout`. Numbers are in the
+    environment's units.
 
     Attributes:
         achieved: columns of the flat observation that hold the achieved goal (G of them).
@@ -56,12 +57,33 @@ class GoalLayout:
             raise ConfigError(f"goal layout: radius is {self.radius}; allowed where it decides: more than 0")
 
 
-def layout_of(env: gymnasium.Env[Any, Any]) -> GoalLayout | None:
-    """What a task says of its goals with the options that it was made with; None where it says nothing."""
+def goal_layout(env: gymnasium.Env[Any, Any], **options: Any) -> GoalLayout | None:
+    """Where the goals of an environment stand, and how they are paid and drawn; None where its class does not say.
+
+    Args:
+        env: a made environment, wrapped or not.
+        options: that it was made with, where it came from a factory; a registered one knows its own.
+
+    Raises:
+        ConfigError: the static method `goal_layout` of its class does not take these options, or returns another type.
+    """
     declared: Any = getattr(env.unwrapped, "goal_layout", None)
     if declared is None or isinstance(declared, GoalLayout):  # its class is in another process
         return declared
-    return declared(**(env.spec.kwargs if env.spec is not None else {}))
+    own = env.spec.kwargs if env.spec is not None else task_options(options)
+    name = f"{type(env.unwrapped).__name__}.goal_layout"
+    try:
+        found = declared(**own)
+    except TypeError as error:
+        raise ConfigError(f"{name} was given the options {own} of the environment: {error}") from error
+    if not isinstance(found, GoalLayout):
+        raise ConfigError(f"{name} returns {type(found).__name__}; allowed: awac.envs.GoalLayout")
+    return found
+
+
+def task_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that the task itself gets; the others are for what wraps it."""
+    return {name: value for name, value in options.items() if name not in ("max_episode_steps", "domain")}
 
 
 def is_goal_space(space: gymnasium.Space[Any]) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 from awac.envs import snapshot
 from awac.envs.channel import Channel
 from awac.envs.factory import Env, build
-from awac.envs.goal import layout_of
+from awac.envs.goal import goal_layout
 from awac.errors import ConfigError, EnvironmentFault, RobotStop
 
 
@@ -27,13 +27,14 @@ def serve(channel: Channel) -> None:
     sys.path[:] = wish["path"]  # a `module:factory` is found here if it was found there
     try:
         env = build(wish["env_id"], wish["render_mode"], wish["options"])
+        description = describe(env, wish["options"])
     except ConfigError as error:
         channel.send(number, {"refused": str(error)})
         return
     except Exception as error:  # noqa: BLE001 - foreign code may raise anything; the other side is told
         channel.send(number, failure(error))
         return
-    channel.send(number, {"value": describe(env)})
+    channel.send(number, {"value": description})
     while True:
         number, (call, arguments) = channel.receive()
         try:
@@ -49,10 +50,10 @@ def failure(error: Exception) -> dict[str, str]:
     return {"error": str(error) if isinstance(error, EnvironmentFault) else repr(error)}
 
 
-def describe(env: Env) -> dict[str, Any]:
+def describe(env: Env, options: Mapping[str, Any]) -> dict[str, Any]:
     """The spaces and the attributes that others read."""
     spaces: dict[str, Any] = {"observation_space": env.observation_space, "action_space": env.action_space}
-    layout = layout_of(env)
+    layout = goal_layout(env, **options)
     return {
         **{name: [space.low, space.high] for name, space in spaces.items()},
         "metadata": sendable(env.metadata),
