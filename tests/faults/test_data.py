@@ -117,6 +117,8 @@ def test_a_cut_file(stored, part, keep):
         ({"awac": [1]}, "metadata.json: awac is a list, expected an object"),
         ({"awac": {"env_id": ["x"]}}, r"awac.env_id is \['x'\], expected text"),
         ({"awac": {"versions": ["x"]}}, r"awac.versions is \['x'\], expected an object"),
+        ({"awac": {"columns": ["x"]}}, r"awac.columns is \['x'\], expected an object"),
+        ({"awac": {"columns": {"actions": [1]}}}, r"awac.columns.actions is \[1\], expected a list of text"),
         ({"awac": {"env_options": "x"}}, "awac.env_options is 'x', expected an object"),
     ],
 )

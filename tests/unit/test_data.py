@@ -204,7 +204,7 @@ def test_sources_that_are_not_there(tmp_path, monkeypatch):
         ("bundled:nothing", "bundled are"),
         ("D4RL/pen/human-v2", "--download"),
         (str(tmp_path / "empty"), "metadata.json is missing"),
-        (str(tmp_path / "log.npz"), "awac data import"),
+        (str(tmp_path / "log.npz"), f"awac data import {tmp_path / 'log.npz'} --to FOLDER"),
         ("nowhere", "no such dataset"),
     ]:
         with pytest.raises(DataError, match=words):

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from awac.cli import main
 from awac.data.imports import ImportOptions, read_file
 from awac.data.tables import Columns, from_csv
-from awac.data.validate import check_stored
+from awac.data.validate import Spaces, check_stored
 from awac.errors import DataError
 from tests.unit.recordings import assert_holds, ends, flat, imported, recorded, write_hdf5
 
@@ -184,6 +185,41 @@ def test_csv_columns_come_in_the_order_they_are_named(tmp_path):
         from_csv(path, Columns(observations="q1,gaol", actions="u1"))
 
 
+def test_columns_are_called_what_the_header_calls_them(tmp_path, capsys):
+    columns = ["--columns.observations", "goal,q_*", "--columns.actions", "u", "--columns.rewards", "r"]
+    generator = np.random.default_rng(0)
+    rows = [[*generator.uniform(-1, 1, 3), 4, row, row // 10] for row in range(30)]
+    path = str(write_csv(tmp_path / "log.csv", "q_knee,q_hip,u,goal,r,episode", rows))
+    assert main(["data", "import", path, *columns, "--to", str(tmp_path / "data")]) == 0
+    assert main(["data", "check", str(tmp_path / "data")]) == 0
+    assert capsys.readouterr().out.count("observations: columns that never change: 0 goal (4) [zero-variance]") == 2
+    rows[12][1], rows[23][2] = "nan", "inf"
+    write_csv(tmp_path / "log.csv", "q_knee,q_hip,u,goal,r,episode", rows)
+    assert main(["data", "check", path, *columns]) == 3
+    shown = capsys.readouterr().out
+    assert "episode 1, step 2, observations[2] (q_hip): value nan" in shown
+    assert "episode 2, step 3, actions[0] (u): value inf" in shown
+
+
+def test_actions_out_of_bounds_are_called_what_the_header_calls_them(tmp_path):
+    rows = [[0, 0.5, 3, 0, row == 2] for row in range(3)]
+    path = write_csv(tmp_path / "log.csv", "observations,motor_a,motor_b,rewards,truncated", rows)
+    bound = np.ones(2, np.float32)
+    stored = read_file(path, ImportOptions(columns=Columns(actions="motor_*")))
+    (problem,) = check_stored(stored, spaces=Spaces(1, -bound, bound))[1].errors
+    assert (problem.code, problem.field) == ("action-bounds", "actions[1] (motor_b)")
+
+
+@pytest.mark.parametrize(("mark", "name"), [(";", "';'"), ("\t", "a tab")])
+def test_another_separator_is_named(tmp_path, mark, name):
+    path = tmp_path / "log.csv"
+    path.write_text(mark.join(["observations", "actions", "rewards"]) + "\n" + mark.join(["1,5", "0", "0"]) + "\n")
+    with pytest.raises(
+        DataError, match=f"log.csv: the separator seems to be {name}; expected commas between the cells"
+    ):
+        read_file(path)
+
+
 def test_csv_without_a_needed_column(tmp_path):
     with pytest.raises(DataError, match=r"expected 'rewards' for rewards.*found observations, actions"):
         read_file(write_csv(tmp_path / "log.csv", "observations,actions", [[1, 2]]))
@@ -196,7 +232,7 @@ def test_an_empty_cell_is_no_zero(tmp_path):
     path = write_csv(tmp_path / "log.csv", "observations,actions,rewards,terminated", [["", 0, 0, 0], [1, 0, 0, 1]])
     _, report = check_stored(read_file(path))
     assert [(problem.code, problem.step, problem.field) for problem in report.errors] == [
-        ("not-finite", 0, "observations[0]")
+        ("not-finite", 0, "observations[0] (observations)")
     ]
 
 

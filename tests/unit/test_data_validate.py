@@ -184,6 +184,7 @@ def test_repeated_episodes():
 
 def test_few_transitions():
     assert codes(walks(1)) >= {"few-transitions"}
+    assert "a batch of more, such as the paper's of 1024" in check(walks(1)).warnings[0].message
 
 
 def reaching(success_at=40):

@@ -139,6 +139,12 @@ class Dataset:
         """The environment the episodes come from, where the file says so."""
         return self.metadata.get("env_id")
 
+    def column_name(self, field: str, column: int) -> str:
+        """What the imported file calls a column of `observations` or `actions`; empty where it has no names."""
+        columns: Mapping[str, Sequence[str]] = self.metadata.get("columns") or dict[str, Sequence[str]]()
+        names = columns.get(field, ())
+        return names[column] if column < len(names) else ""
+
     def flat(self) -> FlatSteps:
         """Concatenates the steps of all episodes, successors taken inside each episode only."""
         if not self.episodes:

@@ -9,7 +9,7 @@ terminated step repeats its own observation, which no target reads; a truncated 
 and is dropped, so that the episode ends, truncated, one step earlier. No pair ever crosses episodes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +38,7 @@ class FlatLog:
         episode_length: steps after which an episode ends, 0 where the log says itself.
         unread: what else the file has, by its names.
         notes: what the reader had to decide.
+        columns: the file's names of the columns of `observations` and `actions`, where it has them.
     """
 
     file: str
@@ -47,6 +48,7 @@ class FlatLog:
     episode_length: int = 0
     unread: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
 
 
 @dataclass(frozen=True, eq=False)

@@ -60,12 +60,15 @@ def read_file(path: Path, options: ImportOptions | None = None) -> Stored:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     origin = {"imported_from": path.name, "imported_format": chosen, "imported_sha256": digest}
-    return Stored(stored.episodes, stored.name, origin, None, None, stored.notes, stored.suspicions)
+    return Stored(
+        stored.episodes, stored.name, {**stored.metadata, **origin}, None, None, stored.notes, stored.suspicions
+    )
 
 
 def _stored(log: flat.FlatLog) -> Stored:
     cut = flat.cut(log)
-    return Stored(cut.episodes, log.file, {}, None, None, cut.notes, cut.suspicions)
+    described = {"columns": dict(log.columns)} if log.columns else {}
+    return Stored(cut.episodes, log.file, described, None, None, cut.notes, cut.suspicions)
 
 
 def _d4rl(path: Path, options: ImportOptions) -> Stored:

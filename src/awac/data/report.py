@@ -19,7 +19,7 @@ class Problem:
         file: the file or folder, empty for a dataset in memory.
         episode: index in the file, None where the whole file is meant.
         step: index in the episode.
-        field: name of the array, with the column in brackets where one is meant.
+        field: name of the array, with the column in brackets where one is meant, and the file's own name of it.
         value: what was found there, as text.
     """
 

@@ -55,7 +55,8 @@ def locate(where: str, *, download: bool = False) -> Path:
     if data_folder(path):
         return path
     if path.is_file():
-        raise DataError(f"{where}: a file; only Minari folders are loaded. Convert it first: awac data import {where}")
+        hint = f"Convert it first: awac data import {where} --to FOLDER"
+        raise DataError(f"{where}: a file; only Minari folders are loaded. {hint}")
     if path.exists():
         run = is_unfinished(path) or data_folder(path / EXPERIENCE)
         hint = f"; it is a run, whose experience is {path / EXPERIENCE}" if run else ""

@@ -78,9 +78,14 @@ def _own(metadata: Mapping[str, Any], path: Path) -> dict[str, Any]:
         raise DataError(f"{path}: awac is a {type(own).__name__}, expected an object")
     own = cast("dict[str, Any]", own)
     wanted = {"env_id": (str, "text"), "env_options": (dict, "an object"), "versions": (dict, "an object")}
+    wanted["columns"] = (dict, "an object")
     for name, (kind, said) in wanted.items():
         if not isinstance(own.get(name) or kind(), kind):
             raise DataError(f"{path}: awac.{name} is {own[name]!r}, expected {said}")
+    columns = cast("dict[str, Any]", own.get("columns") or {})
+    for name, titles in columns.items():
+        if not isinstance(titles, list) or not all(isinstance(title, str) for title in cast("list[Any]", titles)):
+            raise DataError(f"{path}: awac.columns.{name} is {titles!r}, expected a list of text")
     return own
 
 

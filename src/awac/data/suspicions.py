@@ -15,7 +15,7 @@ from awac.data.dataset import Dataset, Episode
 from awac.data.repair import duplicates
 from awac.data.report import Problem
 
-BATCH = 1024  # of the paper; fewer transitions than this repeat within a batch
+BATCH = 1024  # of the paper
 ALIKE = 0.8  # of the terminated episodes at one length: a clock's work more likely than the task's
 FILLED = 0.5  # of the action range that the largest action should reach
 NOTES = (reward_timing.UNCHECKED,)  # said, not warned of: most data are so
@@ -43,7 +43,7 @@ def find(dataset: Dataset, observations: Range, actions: Range, task: Task | Non
     found = [
         *_amount(dataset),
         *_endings(dataset.episodes),
-        *_columns(observations, actions),
+        *_columns(dataset, observations, actions),
         *_filling(dataset, actions),
         *_duplicates(dataset.episodes),
         *_rewards(dataset.episodes),
@@ -59,7 +59,10 @@ def _amount(dataset: Dataset) -> list[Finding]:
     count = len(dataset)
     if count >= BATCH:
         return []
-    return [("few-transitions", None, f"only {count} transitions: a batch of the paper's size, {BATCH}, repeats them")]
+    message = (
+        f"only {count} transitions: a batch of more, such as the paper's of {BATCH}, has some of them several times"
+    )
+    return [("few-transitions", None, message)]
 
 
 def _endings(episodes: Sequence[Episode]) -> list[Finding]:
@@ -83,12 +86,13 @@ def _endings(episodes: Sequence[Episode]) -> list[Finding]:
     return found
 
 
-def _columns(observations: Range, actions: Range) -> list[Finding]:
+def _columns(dataset: Dataset, observations: Range, actions: Range) -> list[Finding]:
     found: list[Finding] = []
     for name, (low, high) in (("observations", observations), ("actions", actions)):
         flat = np.flatnonzero(low == high)
         if len(flat):
-            listed = ", ".join(f"{column} ({low[column]:.4g})" for column in flat[:SHOWN])
+            titles = [f"{column} {dataset.column_name(name, column)}".rstrip() for column in flat[:SHOWN]]
+            listed = ", ".join(f"{title} ({low[column]:.4g})" for title, column in zip(titles, flat, strict=False))
             rest = f" and {len(flat) - SHOWN} more" if len(flat) > SHOWN else ""
             found.append(("zero-variance", name, f"columns that never change: {listed}{rest}"))
     return found

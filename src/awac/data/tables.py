@@ -4,7 +4,7 @@ import csv
 import re
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TextIO
@@ -55,10 +55,12 @@ def from_csv(path: Path, columns: Columns, episode_length: int = 0) -> FlatLog:
     """A CSV with one row per step and a header; numbers, or true and false.
 
     Raises:
-        DataError: a required column is missing, a row is short or long, or a cell is no number.
+        DataError: cells are not separated by commas, a required column is missing, a row is short or long, or a cell is
+            no number.
     """
     with _opened(path) as file:
         header = [name.strip() for name in next(csv.reader(file), list[str]())]
+    _refuse_other_separator(path, header)
     names: dict[str, str] = asdict(columns)
     chosen = {own: _matching(path, pattern, header) for own, pattern in names.items()}
     _require(path, names, {own: bool(places) for own, places in chosen.items()}, header)
@@ -70,7 +72,16 @@ def from_csv(path: Path, columns: Columns, episode_length: int = 0) -> FlatLog:
             raise DataError(f"{path}: {names[name]!r} stands for {fields[name].shape[1]} columns, expected one")
         fields[name] = fields[name][:, 0]
     unread = [name for i, name in enumerate(header) if name and i not in used]
-    return _log(path, fields, names, episode_length, unread, _fill(fields, names))
+    titles = {own: [header[place] for place in chosen[own]] for own in ("observations", "actions")}
+    notes = _fill(fields, names)
+    return replace(_log(path, fields, names, episode_length, unread), notes=notes, columns=titles)
+
+
+def _refuse_other_separator(path: Path, header: Sequence[str]) -> None:
+    found = [name for mark, name in ((";", "';'"), ("\t", "a tab")) if len(header) == 1 and mark in header[0]]
+    if found:
+        wanted = "commas between the cells, and points in numbers"
+        raise DataError(f"{path}: the separator seems to be {found[0]}; expected {wanted}; the header is {header[0]!r}")
 
 
 def _require(path: Path, names: Mapping[str, str], present: Mapping[str, bool], found: Sequence[str]) -> None:
@@ -158,13 +169,8 @@ def _fill(fields: dict[str, np.ndarray], names: Mapping[str, str]) -> tuple[str,
 
 
 def _log(
-    path: Path,
-    fields: Mapping[str, np.ndarray],
-    names: Mapping[str, str],
-    episode_length: int,
-    unread: Sequence[str],
-    notes: tuple[str, ...] = (),
+    path: Path, fields: Mapping[str, np.ndarray], names: Mapping[str, str], episode_length: int, unread: Sequence[str]
 ) -> FlatLog:
     own = {name: values for name, values in fields.items() if name != "success"}
     infos = {"success": fields["success"]} if "success" in fields else {}
-    return FlatLog(str(path), own, infos, names, episode_length, tuple(unread), notes)
+    return FlatLog(str(path), own, infos, names, episode_length, tuple(unread))

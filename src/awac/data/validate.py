@@ -193,6 +193,11 @@ def _problem(dataset: Dataset, index: int, code: str, step: int, field: str, mes
     return index, Problem(code, message, file, number, step, field, str(value))
 
 
+def _column(dataset: Dataset, name: str, column: int) -> str:
+    title = dataset.column_name(name, column)
+    return f"{name}[{column}]{title and f' ({title})'}"
+
+
 def _not_finite(dataset: Dataset, extremes: Extremes) -> list[Located]:
     problems: list[Located] = []
     for name, (low, high) in zip(Extremes._fields, extremes, strict=True):
@@ -205,7 +210,7 @@ def _not_finite(dataset: Dataset, extremes: Extremes) -> list[Located]:
             step, column = bad[0]
             value = values[step, column]
             message = f"value {value}, expected a finite float32 ({len(bad)} such in this episode)"
-            field = name if name == "rewards" else f"{name}[{column}]"
+            field = name if name == "rewards" else _column(dataset, name, column)
             problems.append(_problem(dataset, int(index), "not-finite", int(step), field, message, value))
     return problems
 
@@ -250,7 +255,8 @@ def _outside(dataset: Dataset, extremes: Extremes, repair: Repair) -> list[Locat
             f"value {value:.7g}, allowed are {low[column]:.7g} to {high[column]:.7g} "
             f"({len(bad)} such in this episode; --clip-actions to clip them)"
         )
-        problems.append(_problem(dataset, index, "action-bounds", int(step), f"actions[{column}]", message, value))
+        field = _column(dataset, "actions", column)
+        problems.append(_problem(dataset, index, "action-bounds", int(step), field, message, value))
     return problems
 
 
