@@ -13,13 +13,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from awac import archive, storage
 from awac.archive import Parts
 from awac.errors import CheckpointError
 
 _NAME = re.compile(r"step-(\d{9,})(?:-(\d+))?")
+
+Step = int | Literal["best"]
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +72,7 @@ def save(root: Path, step: int, parts: Parts, meta: Mapping[str, Any], keep: int
     return folder
 
 
-def load(path: Path, step: int | None = None, explicit: bool = False) -> Checkpoint:
+def load(path: Path, step: Step | None = None, explicit: bool = False) -> Checkpoint:
     """Loads and verifies a checkpoint.
 
     Given a folder of checkpoints and nothing else, the newest is loaded; if it is damaged, the one before it, and the
@@ -78,7 +80,7 @@ def load(path: Path, step: int | None = None, explicit: bool = False) -> Checkpo
 
     Args:
         path: The folder of all checkpoints, or one checkpoint.
-        step: Load the one saved at this step, and no other.
+        step: Load the one saved at this step, or the best, and no other.
         explicit: Load the newest, and no other.
 
     Raises:
@@ -87,10 +89,12 @@ def load(path: Path, step: int | None = None, explicit: bool = False) -> Checkpo
     if _NAME.fullmatch(path.name):
         return _read(path)
     folders = _folders(path)
-    if step is not None:
+    if step == "best":
+        folders = [folder for folder in folders if _is_best(folder)]
+    elif step is not None:
         folders = [folder for folder in folders if _order(folder)[0] == step]
     if not folders:
-        wanted = "checkpoint" if step is None else f"checkpoint of step {step}"
+        wanted = "best checkpoint" if step == "best" else "checkpoint" if step is None else f"checkpoint of step {step}"
         raise CheckpointError(f"no {wanted} in {path}; there are those of steps {steps(path)}")
     if explicit or step is not None or len(folders) == 1:
         return _read(folders[-1])
@@ -100,6 +104,11 @@ def load(path: Path, step: int | None = None, explicit: bool = False) -> Checkpo
 def steps(root: Path) -> list[int]:
     """The steps saved in a folder of checkpoints, ascending; empty if there is none."""
     return sorted({_order(folder)[0] for folder in _folders(root)})
+
+
+def best_step(root: Path) -> int | None:
+    """The step of the best checkpoint in a folder of checkpoints; None where none is marked so."""
+    return next((_order(folder)[0] for folder in reversed(_folders(root)) if _is_best(folder)), None)
 
 
 def discard_newer(checkpoint: Checkpoint) -> list[str]:

@@ -17,6 +17,7 @@ from awac.data.dataset import success_of
 from awac.envs import snapshot
 from awac.envs.guard import BadTransition, FaultBudget
 from awac.errors import EnvironmentFault, RobotStop
+from awac.journal import UNKNOWN
 from awac.scaling import inner_bounds
 
 Array = NDArray[Any]
@@ -54,6 +55,7 @@ class Collector:
     Attributes:
         previous_truncated: the episode under way was cut before the first step of the last chunk, so the last
             transition of the chunk before it ends its episode: mark it truncated where it is stored.
+        success: int8 (steps,) of the last chunk: 1 or 0 as the environment said, -1 where it did not.
         budget: good steps and faults so far.
     """
 
@@ -69,6 +71,7 @@ class Collector:
         self.low, self.high = action_bounds(env)
         self.budget = FaultBudget()
         self.previous_truncated = False
+        self.success = np.zeros(0, np.int8)
         self._cut = False
         self._seeded_resets = 0
         self._unseeded = False
@@ -104,6 +107,7 @@ class Collector:
     def _fill(self, act: Act, steps: int) -> Batch:
         batch = self._empty(steps)
         self.previous_truncated, self._cut = self._cut, False
+        self.success = np.full(steps, UNKNOWN, np.int8)
         done = 0
         while done < steps:
             observation = self._begin(act) if self._observation is None else self._observation
@@ -119,6 +123,8 @@ class Collector:
             values = (observation, action, reward, following, terminated, truncated)
             for array, value in zip(batch, values, strict=False):
                 array[done] = value
+            told = success_of(info)
+            self.success[done] = UNKNOWN if told is None else told
             done += 1
             self._observation = following
             self._running.add(float(reward), info)

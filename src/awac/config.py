@@ -91,10 +91,7 @@ class Experiment(Generic[H]):
     """Where metrics go besides metrics.jsonl and TensorBoard."""
 
     def __post_init__(self) -> None:
-        for name in ("mix", "relabel"):
-            shares: Any = getattr(self, name)
-            if isinstance(shares, dict):  # as people write it in Python
-                object.__setattr__(self, name, tuple(cast("dict[str, float]", shares).items()))
+        self._convert()
         positive = ("interval", "batch_size", "buffer_capacity", "return_steps", "evaluation_interval")
         positive += ("evaluation_episodes", "evaluation_parallel", "log_interval", "checkpoint_interval", "deadline")
         for name in positive:
@@ -120,6 +117,17 @@ class Experiment(Generic[H]):
         if not math.isclose(updates, round(updates)):  # .14 * 50 is not quite 7
             raise ConfigError(f"updates_per_step={self.updates_per_step} is no whole number per {self.interval} steps")
         self._check_fields()
+
+    def _convert(self) -> None:
+        """Takes dictionaries, lists and paths for what they stand for, as people write them in Python."""
+        for name in ("mix", "relabel"):
+            shares: Any = getattr(self, name)
+            if isinstance(shares, dict):
+                object.__setattr__(self, name, tuple(cast("dict[str, float]", shares).items()))
+        for name in ("data", "sinks"):
+            if isinstance(values := getattr(self, name), list):
+                object.__setattr__(self, name, tuple(map(str, cast("list[Any]", values))))
+        object.__setattr__(self, "folder", str(self.folder))
 
     def _check_fields(self) -> None:
         if not 0 <= self.seed < 2**63:

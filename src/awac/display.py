@@ -1,5 +1,6 @@
 """What a person sees while a run goes on: a live panel on a terminal, one plain line per evaluation elsewhere."""
 
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -17,6 +18,7 @@ from rich.text import Text
 
 WINDOW = 30.0  # seconds over which the speed is taken: longer than an evaluation's pause, shorter than a phase
 BEFORE = "starting"
+STOPPING = "stopping: saves after this interval and leaves; once more leaves at once"
 EVALUATION = "eval/"  # a value so named ends a plain line
 
 SHOWN = {
@@ -99,6 +101,7 @@ class Display:
         self.step, self.total = 0, 0
         self.values: dict[str, float] = {}
         self.live: Live | None = None
+        self.note = ""
 
     def __enter__(self) -> "Display":
         if self.console.is_terminal:
@@ -137,6 +140,12 @@ class Display:
         """Prints a line that stays, above the panel."""
         self.console.print(Text(text), soft_wrap=True)
 
+    def stopping(self) -> None:
+        """Says that a signal was heard; safe in a handler, which may have broken into a print."""
+        self.note = STOPPING
+        if self.live is None:
+            os.write(2, f"{STOPPING}\n".encode())
+
     def left(self) -> float:
         """Seconds to the end of the phase at the present speed; NaN or infinite where that says nothing."""
         speed = self.speed.per_second()
@@ -165,7 +174,8 @@ class Display:
         head = Text.assemble((self.phase, "bold"), f"  step {self.step:,} of {self.total:,}  ", (self.pace(), "cyan"))
         bar = Table.grid(expand=True)  # a progress bar alone ends no line
         bar.add_row(ProgressBar(total=max(self.total, 1), completed=self.step))
-        return Panel(Group(head, bar, values), title=self.title, title_align="left")
+        rest = [Text(self.note, style="bold yellow")] if self.note else []
+        return Panel(Group(head, bar, values, *rest), title=self.title, title_align="left")
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 from tyro.conf import Positional
@@ -46,14 +46,16 @@ class ExportOptions:
     """Run folder (its newest checkpoint where it has no policy yet), or policy folder."""
     output: Path = Path("policy.onnx")
     """The ONNX file to write; the contract is written beside it, with the suffix `.json`."""
+    step: int | Literal["best"] | None = None
+    """Take a checkpoint of the run: that of the best evaluation, or the one saved at this step."""
 
 
 def command(options: ExportOptions) -> None:
     """Writes the policy of a run as ONNX, with a JSON contract beside it."""
-    if acts_by_checkpoint(options.folder):
+    if options.step is not None or acts_by_checkpoint(options.folder):
         from awac.restored import restored_policy  # JAX, for those who need it
 
-        policy = restored_policy(options.folder)
+        policy = restored_policy(options.folder, options.step)
     else:
         policy = Policy.load(find_policy(options.folder))
     contract = export_onnx(policy, options.output)

@@ -77,6 +77,9 @@ class Hyperparameters:
     def __post_init__(self) -> None:
         for name, hint in get_type_hints(type(self), include_extras=True).items():
             value = getattr(self, name)
+            if isinstance(value, list):  # as people write sizes in Python
+                value = tuple(cast("list[Any]", value))
+                object.__setattr__(self, name, value)
             if get_origin(hint) is Literal and value not in get_args(hint):
                 raise ConfigError(f"{name} is {value!r}; allowed: {', '.join(map(str, get_args(hint)))}")
             if isinstance(value, float) and not math.isfinite(value):

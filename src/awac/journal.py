@@ -14,12 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from awac import archive, storage
 from awac.batch import STORED, Batch, concatenate
 from awac.errors import CheckpointError
 
 _NAME = re.compile(r"segment-(\d{6,})")
-_PART = "transitions"
+_PART, _SUCCESS = "transitions", "success"
+UNKNOWN = -1  # as success: the environment did not say
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         storage.make_folder(folder)
         self._folder = folder
-        self._pending: list[Batch] = []
+        self._pending: list[tuple[Batch, np.ndarray]] = []
         self._segments, self._damage = _survey(folder)
 
     @property
@@ -58,10 +61,15 @@ class Journal:
         """Transitions on the disk."""
         return sum(segment.count for segment in self._segments)
 
-    def append(self, batch: Batch) -> None:
-        """Keeps transitions (NumPy arrays of one leading axis) in memory until `commit`."""
+    def append(self, batch: Batch, success: np.ndarray | None = None) -> None:
+        """Keeps transitions (NumPy arrays of one leading axis) in memory until `commit`.
+
+        Args:
+            batch: the transitions.
+            success: int8 (n,), 1 or 0 for each as the environment said, `UNKNOWN` where it did not.
+        """
         if batch.size:
-            self._pending.append(batch)
+            self._pending.append((batch, np.full(batch.size, UNKNOWN, np.int8) if success is None else success))
 
     def commit(self) -> int:
         """Brings all appended transitions to the disk, as one segment, atomically.
@@ -76,13 +84,14 @@ class Journal:
         self._require_whole()
         if not self._pending:
             return self.count
-        batch = concatenate(self._pending)
+        batch = concatenate([batch for batch, _ in self._pending])
+        success = np.concatenate([success for _, success in self._pending])
         storage.clean(self._folder)
         path = self._folder / f"segment-{len(self._segments):06d}"
         if path.exists():  # a commit failed after the rename: no checkpoint counts these, and all are still in memory
             storage.remove_folder(path)
         segment = Segment(path, self.count, batch.size)
-        parts = {_PART: batch.stored()}
+        parts = {_PART: batch.stored(), _SUCCESS: {_SUCCESS: success}}
         archive.write(path, parts, {"first": segment.first, "count": segment.count})
         self._segments.append(segment)
         self._pending.clear()
@@ -104,6 +113,19 @@ class Journal:
         """Reads the first `count` transitions (all by default) at once; None if that is none. Raises as `segments`."""
         batches = list(self.segments(count))
         return concatenate(batches) if batches else None
+
+    def read_success(self, count: int | None = None) -> np.ndarray | None:
+        """Success of the first `count` transitions, int8 as in `append`; None if nothing is known of any of them.
+
+        Raises:
+            CheckpointError: as `segments`.
+        """
+        known = [np.zeros(0, np.int8)]
+        for segment in self._segments[: self._boundary(count)]:
+            part = archive.read(segment.path).parts.get(_SUCCESS, {})  # earlier versions did not keep it
+            known.append(part.get(_SUCCESS, np.full(segment.count, UNKNOWN, np.int8)))
+        success = np.concatenate(known)
+        return success if (success != UNKNOWN).any() else None
 
     def truncate(self, count: int) -> None:
         """Drops all after the first `count` transitions: what was written after the checkpoint that is being resumed.

@@ -3,8 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from awac import storage
-from awac.collect import action_bounds
+from awac import checkpoint, storage
 from awac.experience import write_experience
 from awac.session import Session
 from awac.video import RendererUnavailable, record
@@ -23,17 +22,17 @@ def leave(session: Session, metrics: Mapping[str, float]) -> None:
         session.display.message(f"no policy file: {experiment.algorithm} acts through its critic, not its actor")
     if session.finished:  # one that was told to stop has five seconds: its experience waits in the journal
         _experience(session)
-    summary = {"step": session.step, "finished": session.finished, **metrics}
+    best = checkpoint.best_step(folder.checkpoints)
+    summary = {"step": session.step, "finished": session.finished, "best_checkpoint": best, **metrics}
     storage.write_file(folder.summary, json.dumps(summary, indent=2).encode() + b"\n")
     if session.finished and experiment.video:
         _film(session)
 
 
 def _experience(session: Session) -> None:
-    batch = session.journal.read()
-    if batch is not None:
-        bounds = action_bounds(session.env)
-        write_experience(batch, session.progress.cuts, session.folder.experience, session.experiment, bounds)
+    journal, cuts = session.journal, session.progress.cuts
+    if journal.count:
+        write_experience(journal, journal.count, cuts, session.folder.experience, session.experiment, session.env)
 
 
 def _film(session: Session) -> None:

@@ -18,19 +18,19 @@ from awac.runtime import Card, Policy
 from awac.scaling import Scaling
 
 
-def restored(path: Path) -> Learner:
-    """A learner with the state of the newest checkpoint in a run folder, and an empty buffer.
+def restored(path: Path, step: checkpoint.Step | None = None) -> Learner:
+    """A learner with the state of the newest checkpoint in a run folder, or of another, and an empty buffer.
 
     Raises:
         CheckpointError: there is no checkpoint, or it cannot be read.
         ConfigError: it is no run folder.
         DataError: a checkpoint of an earlier version, whose observations are normalised by prior data that are gone.
     """
-    return _restore(path, None)[0]
+    return _restore(path, step)[0]
 
 
-def restored_policy(path: Path, step: int | None = None) -> Policy:
-    """The policy of the newest checkpoint in a run folder, or of the one saved at `step`.
+def restored_policy(path: Path, step: checkpoint.Step | None = None) -> Policy:
+    """The policy of the newest checkpoint in a run folder, or of the one saved at `step`, or of the best.
 
     Raises:
         AwacError: as `restored`.
@@ -44,7 +44,7 @@ def restored_policy(path: Path, step: int | None = None) -> Policy:
     return learner.policy(card)
 
 
-def _restore(path: Path, step: int | None) -> tuple[Learner, checkpoint.Checkpoint, Experiment[Any]]:
+def _restore(path: Path, step: checkpoint.Step | None) -> tuple[Learner, checkpoint.Checkpoint, Experiment[Any]]:
     folder = RunFolder.view(path)
     experiment = from_older_json(folder.config)
     saved = checkpoint.load(folder.checkpoints, step)

@@ -10,6 +10,7 @@ from awac.collect import Act
 from awac.errors import ConfigError
 from awac.policy_file import ARRAYS
 from awac.runtime import Policy
+from awac.scaling import Scaling
 
 
 def find_policy(folder: Path) -> Path:
@@ -30,8 +31,10 @@ def acts_by_checkpoint(folder: Path) -> bool:
     return not (folder / "policy").exists() and bool(checkpoint.steps(folder / "checkpoints"))
 
 
-def saved_act(folder: Path, deterministic: bool, generator: np.random.Generator) -> Act:
-    """The policy in a folder as it acts on batches of observations.
+def saved_act(
+    folder: Path, deterministic: bool, generator: np.random.Generator, step: checkpoint.Step | None = None
+) -> tuple[Act, Scaling]:
+    """The policy in a folder as it acts on batches of observations, and the bounds that it acts within.
 
     A run folder without a policy file acts by its newest checkpoint, where it has one: its samples are those that the
     run would draw next.
@@ -40,13 +43,15 @@ def saved_act(folder: Path, deterministic: bool, generator: np.random.Generator)
         folder: of a run, or of a policy.
         deterministic: mean actions.
         generator: of the samples of a policy file.
+        step: act by this checkpoint of a run.
 
     Raises:
         AwacError: there is no policy, or it cannot be read.
     """
-    if acts_by_checkpoint(folder):
+    if step is not None or acts_by_checkpoint(folder):
         from awac.restored import restored  # JAX, for those who need it
 
-        return functools.partial(restored(folder).act, deterministic=deterministic)
+        learner = restored(folder, step)
+        return functools.partial(learner.act, deterministic=deterministic), learner.scaling
     policy = Policy.load(find_policy(folder))
-    return functools.partial(policy.act, deterministic=deterministic, generator=generator)
+    return functools.partial(policy.act, deterministic=deterministic, generator=generator), policy.scaling

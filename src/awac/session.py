@@ -150,7 +150,7 @@ class Session:
             self.learner.truncate_newest()
             self.progress = replace(self.progress, cuts=(*self.progress.cuts, self.progress.online))
         self.learner.insert(batch)
-        self.journal.append(batch)
+        self.journal.append(batch, self.collector.success)
         self.recent.extend(self.collector.drain())
         self.progress = replace(self.progress, online=self.progress.online + steps)
 

@@ -5,6 +5,7 @@ import signal
 import sys
 import termios
 import threading
+from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -25,9 +26,14 @@ class StopRequest:
     sys.exit(stop.exit_code)
 
     The handlers of before are restored at the end. Outside the main thread Python allows no handlers: it is inert.
+
+    Args:
+        tell: Called by the first signal, in the middle of whatever goes on: it must not print through Python's files,
+            which may be in the middle of printing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[], None] = lambda: None) -> None:
+        self._tell = tell
         self._signal: signal.Signals | None = None
         self._previous: dict[signal.Signals, Any] = {}
         self._terminal: tuple[int, list[Any]] | None = None
@@ -71,6 +77,7 @@ class StopRequest:
             _restore_terminal(self._terminal)
             os._exit(128 + number)
         self._signal = signal.Signals(number)
+        self._tell()
 
 
 def _terminal_state() -> tuple[int, list[Any]] | None:

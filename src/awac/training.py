@@ -76,14 +76,15 @@ def resume(path: Path | str, experiment: Experiment[Any] | None = None, display:
 def _run(
     experiment: Experiment[Any], folder: RunFolder, saved: checkpoint.Checkpoint | None, display: Display
 ) -> Result:
-    session = Session(experiment, folder, display)
-    with StopRequest() as stop, display:
-        try:
-            metrics = _loop(session, saved, stop)
-        except BaseException as error:
-            _in_any_case(session.close, error)
-            raise
-        session.close()
+    with StopRequest(display.stopping) as stop:  # first: a signal must not break into the start of JAX or of a robot
+        session = Session(experiment, folder, display)
+        with display:
+            try:
+                metrics = _loop(session, saved, stop)
+            except BaseException as error:
+                _in_any_case(session.close, error)
+                raise
+            session.close()
     return Result(folder.path, metrics, 0 if session.finished else stop.exit_code)
 
 
@@ -191,7 +192,7 @@ def command(arguments: Sequence[str]) -> int:
     experiment = parse(arguments)
     if _choice(arguments).task_preset is not None:
         make_missing(experiment.data)
-    return train(experiment).exit_code
+    return _report(train(experiment))
 
 
 def resume_command(arguments: Sequence[str]) -> int:
@@ -205,7 +206,18 @@ def resume_command(arguments: Sequence[str]) -> int:
         )
     path = Path(arguments[0])
     stored = from_older_json(RunFolder.view(path).config)
-    return resume(path, _complete(stored, arguments[1:], "awac resume FOLDER")).exit_code
+    return _report(resume(path, _complete(stored, arguments[1:], "awac resume FOLDER")))
+
+
+def _report(result: Result) -> int:
+    """Says where a run stands and what goes on from there; returns its exit code."""
+    folder, best = result.folder, checkpoint.best_step(result.folder / "checkpoints")
+    head = "finished" if not result.exit_code else f"stopped and saved; `awac resume {folder}` goes on"
+    place = folder / "policy"
+    policy = f"policy in {place}" if place.exists() else f"it acts by its newest checkpoint in {folder}"
+    kept = "" if best is None else f"; best checkpoint: step {best}, `awac evaluate {folder} --step best`"
+    print(f"{head}. {policy}{kept}")
+    return result.exit_code
 
 
 def _complete(start: Experiment[Any], arguments: Sequence[str], program: str) -> Experiment[Any]:

@@ -62,8 +62,13 @@ def test_the_last_three_and_the_best_are_kept(tmp_path):
     for step in range(10):
         save(tmp_path, step, best=step in (1, 4))
     assert checkpoint.steps(tmp_path) == [4, 7, 8, 9]
+    assert checkpoint.best_step(tmp_path) == checkpoint.load(tmp_path, "best").step == 4
     save(tmp_path, 10, keep=1)
     assert checkpoint.steps(tmp_path) == [4, 10]
+    save(tmp_path / "none", 1)
+    assert checkpoint.best_step(tmp_path / "none") is None
+    with pytest.raises(CheckpointError, match=r"no best checkpoint in .*none; there are those of steps \[1\]"):
+        checkpoint.load(tmp_path / "none", "best")
 
 
 def test_a_step_saved_twice_supersedes(tmp_path):

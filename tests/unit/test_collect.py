@@ -213,7 +213,8 @@ def test_success_that_is_told_at_the_end_alone_counts():
     (episode,) = play([Guard(Last(4))], constant(0.0), 1, 0)
     assert episode.infos["success"].tolist() == [False, False, False, True]
     collector = Collector(Guard(Last(4)), Provenance.ONLINE, 0)
-    collector.collect(constant(0.0), 4)
+    collector.collect(constant(0.0), 5)
+    assert collector.success.tolist() == [-1, -1, -1, 1, -1]
     assert (collector.drain()[0].success_final, collector.drain()) == (True, [])
 
 

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import subprocess
+import sys
 from dataclasses import dataclass
 from typing import Literal
 
@@ -203,3 +205,24 @@ def test_shares_may_be_a_dictionary():
     given = dataclasses.replace(start, mix={"online": 0.25}, relabel={"future": 0.3, "resampled": 0.5})
     assert (given.mix, given.relabel) == ((("online", 0.25),), (("future", 0.3), ("resampled", 0.5)))
     assert from_json(json.loads(json.dumps(to_json(given)))) == given
+
+
+PEOPLE = """
+from pathlib import Path
+from awac.algorithms import ALGORITHMS
+from awac.config import Experiment
+
+Config = ALGORITHMS["awac"].config
+data = [Path("logs"), "bundled:pen"]
+experiment = Experiment(Config(actor_hidden=[32, 32]), data=data, sinks=["wandb"], folder=Path("a"))
+assert experiment.hyperparameters.actor_hidden == (32, 32)
+assert experiment.data == ("logs", "bundled:pen")
+assert (experiment.sinks, experiment.folder) == (("wandb",), "a")
+Config(actor_hidden=[32, 0])
+"""
+
+
+def test_python_people_write_lists_and_paths():
+    """In a process of its own: the tests' check of types would refuse what a program without one may do."""
+    done = subprocess.run([sys.executable, "-c", PEOPLE], capture_output=True, text=True)
+    assert "ConfigError: actor_hidden is (32, 0); allowed: 1 or more" in done.stderr

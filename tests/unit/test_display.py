@@ -118,6 +118,17 @@ def test_terminal_shows_a_panel():
     assert "other" not in text
 
 
+def test_a_signal_is_seen_in_the_panel_or_told_at_once(capfd):
+    console = terminal()
+    with Display("a run", console) as display:
+        display.stopping()
+        console.print(display.panel())
+    assert "stopping: saves after this interval and leaves; once more leaves at once" in console.export_text()
+    assert capfd.readouterr().err == ""
+    Display("a run", console).stopping()
+    assert capfd.readouterr().err == "stopping: saves after this interval and leaves; once more leaves at once\n"
+
+
 def test_the_terminal_is_given_back_after_an_error():
     console = terminal()
     display = Display("demo", console, Clock())

@@ -2,12 +2,14 @@
 
 import json
 
+import gymnasium
 import numpy as np
 import pytest
 
 from awac import cli
 from awac.commands import evaluate
 from awac.envs import make
+from awac.envs.pointmass import PointMass
 from awac.errors import CheckpointError, ConfigError
 from awac.policy_file import Card
 from awac.runtime import Policy
@@ -19,10 +21,6 @@ ENV = "awac/PointMass-v0"
 @pytest.fixture
 def folder(tmp_path):
     """A run folder with a policy and the configuration that it came from."""
-    import gymnasium
-
-    import awac.envs  # noqa: F401 - registers the environment
-
     with gymnasium.make(ENV) as env:
         inputs, outputs = env.observation_space.shape[0], env.action_space.shape[0]
         scaling = Scaling.of_space(inputs, env.action_space)
@@ -108,6 +106,26 @@ def test_damaged_policy(folder, capsys):
 def test_numbers_that_are_not_possible(folder, option, value, allowed, capsys):
     assert cli.main(["evaluate", str(folder), f"--{option}", value]) == ConfigError.exit_code
     assert f"{option} is {value}; allowed: {allowed} or more" in capsys.readouterr().err
+
+
+class Narrow(PointMass):
+    """The same task, whose actions are half as large."""
+
+    def __init__(self):
+        super().__init__()
+        self.action_space = gymnasium.spaces.Box(-0.5, 0.5, (2,), np.float32)
+
+
+def narrow():
+    return gymnasium.wrappers.TimeLimit(Narrow(), 50)
+
+
+def test_an_environment_with_other_bounds_is_warned_of(folder, capsys, caplog):
+    report(capsys, folder)
+    assert not caplog.records
+    report(capsys, folder, "--env", f"{__name__}:narrow")
+    assert "the policy acts within [-1.0, -1.0] to [1.0, 1.0]" in caplog.text
+    assert "narrow allows [-0.5, -0.5] to [0.5, 0.5], and actions beyond were clipped" in caplog.text
 
 
 def test_an_environment_for_other_actions_is_refused(folder, capsys):

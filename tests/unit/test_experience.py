@@ -1,13 +1,16 @@
 """Online transitions become episodes again, and episodes a dataset."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
+import gymnasium
 import numpy as np
 
 from awac.batch import Batch, Provenance
 from awac.config import defaults
 from awac.data.sources import load
 from awac.experience import episodes_of, write_experience
+from awac.journal import Journal
 
 
 def transitions(lengths: list[int], terminated: list[bool], truncated: list[bool]) -> Batch:
@@ -43,9 +46,15 @@ def test_episodes_are_cut_at_their_ends_and_keep_their_last_observation() -> Non
 
 def test_a_cut_ends_an_episode_and_the_dataset_holds_the_same_transitions(tmp_path: Path) -> None:
     batch = transitions([5, 5], [False, False], [True, True])
-    bounds = (-np.ones(1, np.float32), np.ones(1, np.float32))
-    write_experience(batch, (2,), tmp_path / "experience", defaults("awac", "paper", "awac/PointMass-v0"), bounds)
+    journal = Journal(tmp_path / "journal")
+    journal.append(batch, np.array([-1, 0, -1, 1, 0, 0, 0, 0, 0, 1], np.int8))
+    journal.commit()
+    experiment = defaults("awac", "paper", "awac/PointMass-v0")
+    space = gymnasium.spaces.Box(-1, 1, (1,), np.float32)
+    write_experience(journal, 10, (2,), tmp_path / "experience", experiment, SimpleNamespace(action_space=space))
     dataset = load([str(tmp_path / "experience")])
+    success = [episode.success.tolist() for episode in dataset.episodes if episode.success is not None]
+    assert success == [[False, False], [False, True, False], [False] * 4 + [True]]
     assert [len(episode) for episode in dataset.episodes] == [2, 3, 5]
     assert {episode.provenance for episode in dataset.episodes} == {Provenance.ONLINE}
     found = dataset.transitions()

@@ -46,6 +46,16 @@ def test_transitions_come_back_bit_for_bit(tmp_path):
     assert_same(journal.read(7), expected.map(lambda array: array[:7]))
 
 
+def test_success_comes_back_beside_them(tmp_path):
+    journal = filled(tmp_path)
+    assert journal.read_success() is None
+    journal.append(transitions(10, 2), np.array([1, -1], np.int8))
+    journal.append(transitions(12, 1), np.array([0], np.int8))
+    journal.commit()
+    assert Journal(tmp_path).read_success().tolist() == [-1] * 10 + [1, -1, 0]
+    assert journal.read_success(10) is None
+
+
 def test_nothing_is_nothing(tmp_path):
     journal = Journal(tmp_path / "journal")
     journal.append(transitions(0, 1).map(lambda array: array[:0]))

@@ -2,26 +2,30 @@
 
 import functools
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from rich.console import Console
 from tyro.conf import Positional
 
-from awac.collect import Act
+from awac.collect import Act, action_bounds
 from awac.display import digits, table
 from awac.envs import make
 from awac.envs.options import EnvOptions
 from awac.envs.scores import NAMES
 from awac.errors import ConfigError, at_least
-from awac.evaluate import Evaluation, evaluate
+from awac.evaluate import Evaluation, Evaluator
 from awac.run import RunFolder
 from awac.runtime import Policy
 from awac.saved_policy import find_policy, saved_act
+from awac.scaling import Scaling
 from awac.video import record
+
+log = logging.getLogger(__name__)
 
 ROWS = {
     "eval/success_rate": "success at the last step",
@@ -41,6 +45,9 @@ class EvaluateOptions:
 
     folder: Positional[Path]
     """Run folder, or policy folder (`policy.safetensors` and `policy.json`)."""
+    step: int | Literal["best"] | None = None
+    """Take a checkpoint of the run: that of the best evaluation, or the one saved at this step (offline updates and
+    environment steps together, as folders in `checkpoints` are named)."""
     env: str | None = None
     """Gymnasium id or `module:factory`; the one that the policy was trained in if left out."""
     env_options: EnvOptions = field(default_factory=EnvOptions)
@@ -67,14 +74,17 @@ def command(options: EvaluateOptions) -> None:
     """Rolls out a trained policy and prints success, returns and lengths."""
     env_id, env_options = environment(options)
     make_env = functools.partial(make, env_id, **isolation(options, env_id), **env_options)
-    found = evaluate(make_env, actor(options), options.episodes, options.seed, parallel(options))
+    act, scaling = actor(options)
+    with Evaluator(make_env, options.episodes, options.seed, parallel(options)) as evaluator:
+        found = evaluator.evaluate(act)
+        warn_of_bounds(env_id, action_bounds(evaluator.envs[0]), (scaling.action_low, scaling.action_high))
     if options.json:
         print(json.dumps({"env": env_id, "episodes": options.episodes, "seed": options.seed, **found.metrics()}))
     else:
         title = f"{env_id}, {options.episodes} episodes, seeds {options.seed} and up"
         Console().print(table(rows(found), title))
     if options.video is not None:
-        record(env_id, env_options, actor(options), options.video, min(options.episodes, 3), options.seed)
+        record(env_id, env_options, actor(options)[0], options.video, min(options.episodes, 3), options.seed)
 
 
 def configuration(options: EvaluateOptions) -> Mapping[str, Any]:
@@ -107,9 +117,16 @@ def isolation(options: EvaluateOptions, env_id: str) -> dict[str, Any]:
     return {name: config[name] for name in ("isolate", "deadline") if env_id == config.get("env") and name in config}
 
 
-def actor(options: EvaluateOptions) -> Act:
+def actor(options: EvaluateOptions) -> tuple[Act, Scaling]:
     """The policy as evaluation calls it: mean actions, or samples from a generator seeded like the episodes."""
-    return saved_act(options.folder, not options.stochastic, np.random.default_rng(options.seed))
+    return saved_act(options.folder, not options.stochastic, np.random.default_rng(options.seed), options.step)
+
+
+def warn_of_bounds(env_id: str, bounds: tuple[np.ndarray, np.ndarray], own: tuple[np.ndarray, np.ndarray]) -> None:
+    """Says so where an environment's actions are not those that the policy was trained with."""
+    if not all(np.allclose(here, there) for here, there in zip(bounds, own, strict=True)):
+        ours, theirs = (f"{low.tolist()} to {high.tolist()}" for low, high in (own, bounds))
+        log.warning("the policy acts within %s; %s allows %s, and actions beyond were clipped", ours, env_id, theirs)
 
 
 def rows(found: Evaluation) -> list[dict[str, object]]:

@@ -113,7 +113,7 @@ def _saved(folder: Path, deterministic: bool, generator: np.random.Generator) ->
     if not folder.is_dir():
         known = ", ".join([EXPERT, *PROCESSES])
         raise ConfigError(f"policy {str(folder)!r}: expected a run or policy folder, {DAPG}FILE.npz, or one of {known}")
-    return saved_act(folder, deterministic, generator)
+    return saved_act(folder, deterministic, generator)[0]
 
 
 def _check_fit(name: str, act: Act, spaces: Spaces) -> None:
