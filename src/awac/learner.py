@@ -27,6 +27,7 @@ from awac.runtime import GAUSSIAN, TANH_GAUSSIAN, Card, Policy
 from awac.scaling import Scaling
 
 SAMPLING = 0x5A3B1E  # folded into a state's key to draw its batch; the key itself feeds the losses
+BEGINNINGS = 0xBE61  # folded into the key of a batch; small numbers give the keys of its parts, as `split` does
 
 
 class Sampling(NamedTuple):
@@ -59,8 +60,8 @@ def draw(algorithm: Algorithm, config: Hyperparameters, sampling: Sampling, stat
     if recent:
         batch = batch._replace(newest=newest(buffer, recent))
     if algorithm.initial_observations:
-        key = jax.random.fold_in(key, 0)
-        batch = batch._replace(initial_observations=draw_beginnings(buffer, starts, key, size))
+        beginnings_key = jax.random.fold_in(key, BEGINNINGS)
+        batch = batch._replace(initial_observations=draw_beginnings(buffer, starts, beginnings_key, size))
     return batch
 
 

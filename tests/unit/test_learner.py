@@ -11,8 +11,9 @@ from awac.algorithm import initialize, update
 from awac.algorithms import ALGORITHMS
 from awac.batch import Batch, Provenance
 from awac.data.buffer import to_device
+from awac.data.goals import GOALS
 from awac.errors import CheckpointError, ConfigError
-from awac.learner import Learner, Sampling
+from awac.learner import BEGINNINGS, Learner, Sampling
 from awac.networks import Sizes
 from awac.runtime import Card
 from awac.scaling import Scaling
@@ -199,3 +200,12 @@ def test_the_average_of_the_policy_acts_and_does_not_learn():
 def test_a_method_without_a_likelihood_cannot_be_cloned_first():
     with pytest.raises(ConfigError, match=r"clone_steps=5; allowed for bcq: 0"):
         learner("bcq", clone_steps=5)
+
+
+def test_the_parts_of_a_batch_are_drawn_with_keys_of_their_own():
+    """Initial observations and goals do not follow the places of a part of a mixed batch."""
+    key = jax.random.PRNGKey(3)
+    parts = {tuple(part.tolist()) for part in jax.random.split(key, 16)}
+    own = {tuple(jax.random.fold_in(key, number).tolist()) for number in (BEGINNINGS, GOALS)}
+    assert len(own) == 2
+    assert not own & parts
