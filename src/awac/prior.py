@@ -10,6 +10,7 @@ from awac.batch import Batch
 from awac.collect import action_bounds, size_of
 from awac.config import Experiment
 from awac.data.dataset import Dataset, join
+from awac.data.repair import known_task
 from awac.data.sources import load
 from awac.data.validate import Spaces
 from awac.envs.guard import Guard
@@ -39,7 +40,9 @@ def load_prior(experiment: Experiment[Any], env: Guard) -> Prior:
             raise ConfigError(f"held_out_episodes={experiment.held_out_episodes} needs data; give --data")
         return Prior()
     spaces = Spaces(size_of(env.observation_space), *action_bounds(env))
-    parts = [load([source], download=experiment.download, spaces=spaces) for source in experiment.data]
+    options: dict[str, Any] = dict(experiment.env_options)
+    task = known_task(experiment.env, **options)  # rewards of another one offline than online are no critic's
+    parts = [load([source], download=experiment.download, spaces=spaces, task=task) for source in experiment.data]
     learned, held_out = split(join(parts), experiment)
     if len(learned) > experiment.buffer_capacity:
         capacity = experiment.buffer_capacity

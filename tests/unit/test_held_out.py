@@ -66,6 +66,15 @@ def test_what_leaves_nothing_to_learn_from_is_refused(stored, changes, message):
     env.close()
 
 
+@pytest.mark.parametrize(("options", "warned"), [({}, False), ({"reward": "binary"}, True)])
+def test_rewards_that_the_task_would_not_pay_are_warned_of(stored, options, warned, caplog):
+    """Prior data of dense rewards, under a task that pays binary ones online."""
+    env = make(ENV, **options)
+    load_prior(replace(defaults("bc", "paper", ENV), data=(stored,), env_options=options), env)
+    env.close()
+    assert ("100.0% of the rewards are not what the task pays" in caplog.text) == warned
+
+
 def test_a_buffer_that_is_too_small_is_told(stored, caplog):
     env = make(ENV)
     load_prior(replace(defaults("bc", "paper", ENV), data=(stored,), buffer_capacity=300), env)

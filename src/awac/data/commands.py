@@ -21,7 +21,7 @@ from awac.data.options import (
     MakeOptions,
     Table3Options,
 )
-from awac.data.repair import task_reward
+from awac.data.repair import known_task
 from awac.data.report import Problem, Report
 from awac.data.sources import destination, load, locate, split
 from awac.data.store import Stored, read
@@ -229,12 +229,7 @@ def _task(options: CheckOptions | ImportCommandOptions, metadata: Mapping[str, A
         env_id, env_options = options.env, options.env_options
     else:
         env_id, env_options = metadata.get("env_id"), metadata.get("env_options", {}) | options.env_options
-    if env_id is None:
-        return None
-    try:
-        return task_reward(env_id, **env_options)
-    except ConfigError:
-        return None
+    return known_task(env_id, **env_options)
 
 
 def _recipe(command: str, options: Any) -> dict[str, Any]:

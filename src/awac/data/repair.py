@@ -9,7 +9,7 @@ import numpy as np
 from awac.data.dataset import Dataset, Episode
 from awac.data.report import Problem
 from awac.envs.options import EnvOptions
-from awac.errors import ConfigError
+from awac.errors import ConfigError, EnvironmentFault
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,16 @@ def task_reward(env_id: str, **options: Any) -> Callable[[np.ndarray], np.ndarra
             ) from error
 
     return rewards
+
+
+def known_task(env_id: str | None, **options: Any) -> Callable[[np.ndarray], np.ndarray] | None:
+    """`task_reward` to compare with; None where it is not known, or the environment is not here."""
+    if env_id is None:
+        return None
+    try:
+        return task_reward(env_id, **options)
+    except (ConfigError, EnvironmentFault):
+        return None
 
 
 def relabel(dataset: Dataset, reward: Callable[[np.ndarray], np.ndarray]) -> Dataset:

@@ -58,8 +58,8 @@ def _against_task(sample: Sequence[Episode], task: Callable[[np.ndarray], np.nda
     share = float(np.mean(~np.isclose(np.concatenate(rewards), np.concatenate(expected))))
     if share <= DIFFERENT:
         return []
-    message = f"{share:.1%} of the rewards are not what the task pays for these next observations (--relabel ENV)"
-    return [("not-the-task", "rewards", message)]
+    message = f"{share:.1%} of the rewards are not what the task pays for these next observations"
+    return [("not-the-task", "rewards", f"{message} (`awac data import --relabel ENV` recomputes them)")]
 
 
 def _shift(rewards: Sequence[np.ndarray], expected: Sequence[np.ndarray], witness: str) -> list[Finding]:

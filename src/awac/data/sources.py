@@ -10,6 +10,7 @@ from typing import Any
 from awac.batch import Provenance
 from awac.data.dataset import Dataset, join
 from awac.data.store import data_folder, minari_root, read
+from awac.data.suspicions import Task
 from awac.data.validate import Spaces, check_stored
 from awac.errors import DataError
 from awac.run import EXPERIENCE, is_unfinished
@@ -108,7 +109,9 @@ def _minari(name: str, download: bool) -> Path:
     return folder
 
 
-def load(sources: Sequence[str], *, download: bool = False, spaces: Spaces | None = None) -> Dataset:
+def load(
+    sources: Sequence[str], *, download: bool = False, spaces: Spaces | None = None, task: Task | None = None
+) -> Dataset:
     """Reads, validates and joins prior data.
 
     Args:
@@ -116,6 +119,7 @@ def load(sources: Sequence[str], *, download: bool = False, spaces: Spaces | Non
             file says, and are demonstrations where it says nothing.
         download: fetch Minari ids that are not on this machine.
         spaces: sizes and action bounds that the data must fit; what the files say where it is None.
+        task: rewards (n,) from next observations (n, observation), to compare with: others are warned of.
 
     Returns:
         One dataset, in the order of the sources; every transition knows its provenance.
@@ -128,7 +132,8 @@ def load(sources: Sequence[str], *, download: bool = False, spaces: Spaces | Non
     parts: list[Dataset] = []
     for source in sources:
         provenance, where = split(source)
-        dataset, report = check_stored(read(locate(where, download=download)), provenance=provenance, spaces=spaces)
+        stored = read(locate(where, download=download))
+        dataset, report = check_stored(stored, provenance=provenance, spaces=spaces, task=task)
         report.raise_errors()
         for line in (*report.repairs, *report.warnings):
             log.warning("%s", line)
