@@ -4,14 +4,15 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar, cast
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar, cast, get_type_hints
 
 import numpy as np
 
 from awac.algorithms import ALGORITHMS
 from awac.envs.options import EnvOptions
 from awac.errors import ConfigError, at_least
-from awac.hyperparameters import Hyperparameters
+from awac.hyperparameters import Hyperparameters, check_kind
 from awac.presets import PRESETS, domain
 
 STREAMS = ("environment", "evaluation", "exploration")  # independent seeds, all from the experiment's one
@@ -54,7 +55,8 @@ class Experiment(Generic[H]):
     warmup_steps: int = 0
     """Environment steps of the policy, after the random ones, that are collected before the first online update."""
     interval: int = 50
-    """Environment steps, or offline updates, between two looks at clocks and signals: one compiled call each."""
+    """Environment steps, or offline updates, of one compiled call. Online, all steps of an interval come before all of
+    its updates: it decides numbers too. Clocks and signals are looked at in between."""
     batch_size: int = 1024
     """Transitions per update."""
     offline_batch_size: int | None = None
@@ -124,20 +126,29 @@ class Experiment(Generic[H]):
             shares: Any = getattr(self, name)
             if isinstance(shares, dict):
                 object.__setattr__(self, name, tuple(cast("dict[str, float]", shares).items()))
+        if isinstance(self.data, str):
+            raise ConfigError(
+                f"data is the text {self.data!r}; allowed: a tuple of sources, as in data=({self.data!r},)"
+            )
         for name in ("data", "sinks"):
-            if isinstance(values := getattr(self, name), list):
+            if isinstance(values := getattr(self, name), list | tuple):
                 object.__setattr__(self, name, tuple(map(str, cast("list[Any]", values))))
-        object.__setattr__(self, "folder", str(self.folder))
+        if isinstance(self.folder, Path):
+            object.__setattr__(self, "folder", str(self.folder))
+        for name, hint in get_type_hints(Experiment, include_extras=True).items():
+            if isinstance(value := getattr(self, name), np.generic):
+                object.__setattr__(self, name, value.item())
+            check_kind(name, getattr(self, name), hint)
+        if self.algorithm in ALGORITHMS and not isinstance(self.hyperparameters, ALGORITHMS[self.algorithm].config):
+            own = type(self.hyperparameters).__module__.rpartition(".")[2]
+            text = f"algorithm is {self.algorithm}, and hyperparameters are those of {own}"
+            raise ConfigError(f"{text}; allowed: its own, as in defaults({self.algorithm!r})")
 
     def _check_fields(self) -> None:
         if not 0 <= self.seed < 2**63:
             raise ConfigError(f"seed is {self.seed}; allowed: 0 to {2**63 - 1}")
         if self.offline_batch_size is not None and self.offline_batch_size <= 0:
             raise ConfigError(f"offline_batch_size is {self.offline_batch_size}; allowed: more than 0, or None")
-        if isinstance(self.data, str):
-            raise ConfigError(
-                f"data is the text {self.data!r}; allowed: a tuple of sources, as in data=({self.data!r},)"
-            )
         for name in ("isolate", "deadline", "render_mode"):
             if name in self.env_options:
                 raise ConfigError(f"env_options has {name}, which no environment gets; allowed: what its factory takes")

@@ -8,13 +8,20 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from awac.batch import Batch
+from awac.errors import ConfigError
 from awac.hyperparameters import Hyperparameters
 from awac.networks import CriticEnsemble, GaussianActor, Networks, Sizes, lower_q
 from awac.objectives import td_loss, td_target
 
 
 def critics_of(key: PRNGKeyArray, sizes: Sizes, config: Hyperparameters) -> CriticEnsemble:
-    """The ensemble that the settings describe."""
+    """The ensemble that the settings describe.
+
+    Raises:
+        ConfigError: they ask for none.
+    """
+    if not config.critics:
+        raise ConfigError("critics is 0; allowed: 1 or more, for the method has Q-functions")
     return CriticEnsemble(key, sizes, config.critic_hidden, config.critics, config.critic_norm, config.q_upper_bound)
 
 

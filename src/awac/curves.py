@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,9 +17,13 @@ from awac.errors import ConfigError, DataError
 from awac.metrics import METRICS, read_metrics
 from awac.statistics import Estimate, bootstrap
 
+logger = logging.getLogger(__name__)
+
 METRIC, RETURN = "eval/success_rate", "eval/mean_reward"
 CONFIG = "config.json"
-NEUTRAL = {"seed", "folder", "download", "log_interval", "checkpoint_interval", "video", "isolate", "deadline", "sinks"}
+NEUTRAL = {"seed", "folder", "download", "video", "isolate", "deadline", "sinks"} | {
+    f"{what}_interval" for what in ("log", "checkpoint", "evaluation")
+}
 SEED = 0  # of the bootstrap: the same runs give the same figure
 
 
@@ -86,7 +91,18 @@ def read_curves(run_folders: Sequence[Path], metric: str = METRIC) -> list[Curve
         # a setting that an earlier version did not know tells nothing apart
         apart = [f"{key} {value}" for key, value in own.items() if any(peer.get(key, value) != value for peer in peers)]
         groups.setdefault((", ".join([name, *apart]), str(config.get("env", ""))), []).append(folder)
+    seeds = {folder: config.get("seed") for folder, config in zip(run_folders, configs, strict=True)}
+    for (label, _), folders in groups.items():
+        _warn_of_copies(label, [(folder, seeds[folder]) for folder in folders])
     return [_joined(*group, folders, metric) for group, folders in groups.items()]
+
+
+def _warn_of_copies(label: str, runs: Sequence[tuple[Path, object]]) -> None:
+    """One run twice is no second run, and its interval has no width."""
+    for number, (folder, seed) in enumerate(runs):
+        for other, theirs in runs[:number]:
+            if seed == theirs and seed is not None:
+                logger.warning("%s: %s and %s have the same seed, %s: not two runs", label, other, folder, seed)
 
 
 def _name(config: Mapping[str, Any], several: bool) -> str:
@@ -129,6 +145,9 @@ def _joined(label: str, environment: str, folders: Sequence[Path], metric: str) 
     if not common:
         named = ", ".join(str(folder) for folder in folders)
         raise DataError(f"{named}: runs of {label} have no step with {metric} in common")
+    for folder, run in zip(folders, runs, strict=True):
+        if max(run) < max(map(max, runs)):
+            logger.warning("%s ends at step %d, and with it the curve of %s: leave it out", folder, max(run), label)
     scores = np.array([[run[step] for step in common] for run in runs], np.float64)
     return Curve(label, environment, np.array(common, np.int64), scores)
 

@@ -2,7 +2,8 @@
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NamedTuple, cast, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Literal, NamedTuple, Union, cast, get_args, get_origin, get_type_hints
 
 from awac.errors import ConfigError
 
@@ -80,6 +81,7 @@ class Hyperparameters:
             if isinstance(value, list):  # as people write sizes in Python
                 value = tuple(cast("list[Any]", value))
                 object.__setattr__(self, name, value)
+            check_kind(name, value, hint)
             if get_origin(hint) is Literal and value not in get_args(hint):
                 raise ConfigError(f"{name} is {value!r}; allowed: {', '.join(map(str, get_args(hint)))}")
             if isinstance(value, float) and not math.isfinite(value):
@@ -88,6 +90,29 @@ class Hyperparameters:
                 values = cast("tuple[Any, ...]", value if isinstance(value, tuple) else (value,))
                 if value is not None and not all(map(bounds.allows, values)):
                     raise ConfigError(f"{name} is {value}; allowed: {bounds.words}")
+
+
+def check_kind(name: str, value: object, hint: Any) -> None:
+    """Refuses what is of another kind than a field's type says: a program may write 'false', or 64.0 for a count.
+
+    Raises:
+        ConfigError: naming the field, the value, and what is allowed.
+    """
+    kinds = _kinds(hint)
+    allowed = (*kinds, int) if float in kinds else kinds  # 1 for 1.0
+    if not isinstance(value, allowed) or (isinstance(value, bool) and not {bool, object} & set(kinds)):
+        words = ", ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)
+        raise ConfigError(f"{name} is {value!r}; allowed: {words}")
+
+
+def _kinds(hint: Any) -> tuple[type, ...]:
+    if get_origin(hint) is Annotated:
+        return _kinds(get_args(hint)[0])
+    if get_origin(hint) in (Union, UnionType):
+        return tuple(kind for part in get_args(hint) for kind in _kinds(part))
+    if get_origin(hint) is tuple:
+        return (tuple,)
+    return (hint,) if hint in (bool, int, float, str, type(None)) else (object,)
 
 
 def ranges(hint: Any) -> list[Range]:

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from awac.batch import Batch
+from awac.batch import Batch, Provenance
 from awac.collect import action_bounds, size_of
 from awac.config import Experiment
 from awac.data.dataset import Dataset, join
 from awac.data.repair import known_task
 from awac.data.sources import load
+from awac.data.sources import split as named
 from awac.data.validate import Spaces
 from awac.envs.guard import Guard
 from awac.errors import ConfigError, DataError
@@ -42,14 +43,29 @@ def load_prior(experiment: Experiment[Any], env: Guard) -> Prior:
     spaces = Spaces(size_of(env.observation_space), *action_bounds(env))
     options: dict[str, Any] = dict(experiment.env_options)
     task = known_task(experiment.env, **options)  # rewards of another one offline than online are no critic's
-    parts = [load([source], download=experiment.download, spaces=spaces, task=task) for source in experiment.data]
+    parts = [
+        _of_earlier_runs(source, load([source], download=experiment.download, spaces=spaces, task=task))
+        for source in experiment.data
+    ]
     learned, held_out = split(join(parts), experiment)
+    present = {episode.provenance.name.lower() for episode in learned} | {"online"}
+    for name in sorted({name for name, _ in experiment.mix} - present):
+        logger.warning("mix: nothing in the prior data is a %s; its share is drawn from all that is there", name)
     if len(learned) > experiment.buffer_capacity:
         capacity = experiment.buffer_capacity
         text = "buffer_capacity is %d: nothing learns from the first %d of %d transitions of prior data"
         logger.warning(text, capacity, len(learned) - capacity, len(learned))
     contents = {source: content(part) for source, part in zip(experiment.data, parts, strict=True)}
     return Prior(learned.transitions(), None if held_out is None else held_out.transitions(), contents)
+
+
+def _of_earlier_runs(source: str, data: Dataset) -> Dataset:
+    """What was online to the run that lived through it is a roll-out to this one, unless the source says otherwise."""
+    if named(source)[0] is not None:
+        return data
+    own = {Provenance.ONLINE: Provenance.ROLLOUT}
+    episodes = (replace(episode, provenance=own.get(episode.provenance, episode.provenance)) for episode in data)
+    return replace(data, episodes=tuple(episodes))
 
 
 def content(data: Dataset) -> str:

@@ -1,5 +1,6 @@
 """The one loop: offline steps, then online steps, with no change at the switch."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -21,6 +22,8 @@ from awac.run import RunFolder
 from awac.session import Session
 from awac.signals import Stopped, StopRequest
 from awac.task_presets import TASK_PRESETS, make_missing, task_experiment
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ def resume(path: Path | str, experiment: Experiment[Any] | None = None, display:
 def _run(
     experiment: Experiment[Any], folder: RunFolder, saved: checkpoint.Checkpoint | None, display: Display
 ) -> Result:
+    _warn_of_silence(experiment)
     with StopRequest(display.stopping) as stop:  # first: a signal must not break into the start of JAX or of a robot
         session = Session(experiment, folder, display)
         with display:
@@ -86,6 +90,17 @@ def _run(
                 raise
             session.close()
     return Result(folder.path, metrics, 0 if session.finished else stop.exit_code)
+
+
+def _warn_of_silence(experiment: Experiment[Any]) -> None:
+    waiting = experiment.random_steps + experiment.warmup_steps
+    if 0 < experiment.online_steps <= waiting:
+        text = "nothing is learned online: random_steps and warmup_steps are %d of %d online_steps"
+        logger.warning(text, waiting, experiment.online_steps)
+    modelled = ALGORITHMS[experiment.algorithm].behavior is not None or experiment.hyperparameters.fit_behavior
+    if experiment.held_out_episodes and not modelled:
+        text = "held_out_episodes=%d are left out and nothing is scored on them: %s has no model of the data; see %s"
+        logger.warning(text, experiment.held_out_episodes, experiment.algorithm, "fit_behavior")
 
 
 def _loop(session: Session, saved: checkpoint.Checkpoint | None, stop: StopRequest) -> dict[str, float]:
@@ -166,6 +181,8 @@ def parse(arguments: Sequence[str]) -> Experiment[Any]:
         start = defaults(choice.algorithm, choice.preset or "paper", choice.env)
     else:
         start = task_experiment(choice.task_preset, choice.algorithm, choice.preset)
+    if len([word for word in arguments if word.split("=")[0] == "--data"]) > 1:
+        logger.warning("--data is given more than once, and the last one counts; all values follow one --data")
     return _complete(start, _split(arguments, ("--task-preset",))[1], "awac train")
 
 

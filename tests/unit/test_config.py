@@ -103,6 +103,12 @@ def test_collections_come_back_as_what_they_were():
     [
         (stored(colour="red"), r"unknown in awac.config.Experiment: colour"),
         (stored(hyperparameters={**stored()["hyperparameters"], "lambda": 1.0}), r"unknown in .*awac.Config: lambda"),
+        (stored(seed=1.5), r"seed is 1.5; allowed: int"),
+        (stored(batch_size=True), r"batch_size is True; allowed: int"),
+        (stored(normalize_observations="false"), r"normalize_observations is 'false'; allowed: bool"),
+        (stored(folder=None), r"folder is None; allowed: str"),
+        (stored(offline_batch_size=2.5), r"offline_batch_size is 2.5; allowed: int, None"),
+        (stored(mix={"online": 0.5}, seed="1"), r"seed is '1'; allowed: int"),
         ({key: value for key, value in stored().items() if key != "seed"}, r"missing in .*Experiment: seed"),
         (stored(hyperparameters={}), r"missing in .*awac.Config: actor_average_rate, actor_hidden"),
         (stored(algorithm="awax"), r"algorithm='awax'; allowed: abm, "),
@@ -208,15 +214,25 @@ def test_shares_may_be_a_dictionary():
 
 
 PEOPLE = """
+from dataclasses import replace
 from pathlib import Path
 from awac.algorithms import ALGORITHMS
+import numpy as np
 from awac.config import Experiment
+from awac.errors import ConfigError
 
 Config = ALGORITHMS["awac"].config
 data = [Path("logs"), "bundled:pen"]
 experiment = Experiment(Config(actor_hidden=[32, 32]), data=data, sinks=["wandb"], folder=Path("a"))
 assert experiment.hyperparameters.actor_hidden == (32, 32)
 assert experiment.data == ("logs", "bundled:pen")
+assert Experiment(Config(discount=1), seed=np.int64(3)).seed == 3
+wrong = [(experiment, {"algorithm": "iql"}), (Config(), {"critic_norm": "no"}), (Config(), {"critics": 2.0})]
+for owner, changes in wrong:
+    try:
+        replace(owner, **changes)
+    except ConfigError as error:
+        print(error)
 assert (experiment.sinks, experiment.folder) == (("wandb",), "a")
 Config(actor_hidden=[32, 0])
 """
@@ -226,3 +242,8 @@ def test_python_people_write_lists_and_paths():
     """In a process of its own: the tests' check of types would refuse what a program without one may do."""
     done = subprocess.run([sys.executable, "-c", PEOPLE], capture_output=True, text=True)
     assert "ConfigError: actor_hidden is (32, 0); allowed: 1 or more" in done.stderr
+    assert done.stdout.splitlines() == [
+        "algorithm is iql, and hyperparameters are those of awac; allowed: its own, as in defaults('iql')",
+        "critic_norm is 'no'; allowed: bool",
+        "critics is 2.0; allowed: int",
+    ]

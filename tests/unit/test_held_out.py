@@ -7,7 +7,7 @@ import pytest
 
 from awac import cli
 from awac.algorithms import ALGORITHMS
-from awac.batch import Batch
+from awac.batch import Batch, Provenance
 from awac.config import defaults
 from awac.data.dataset import Dataset
 from awac.data.writer import write
@@ -73,6 +73,23 @@ def test_rewards_that_the_task_would_not_pay_are_warned_of(stored, options, warn
     load_prior(replace(defaults("bc", "paper", ENV), data=(stored,), env_options=options), env)
     env.close()
     assert ("100.0% of the rewards are not what the task pays" in caplog.text) == warned
+
+
+def test_what_an_earlier_run_lived_through_is_a_rollout_to_the_next(data, tmp_path, caplog):
+    """Its own online steps are online; a source that says the word keeps it."""
+    lived = replace(data, episodes=tuple(replace(episode, provenance=Provenance.ONLINE) for episode in data))
+    write(lived, tmp_path / "experience", env_id=ENV)
+    env = make(ENV)
+    found = {}
+    for word in ("", "online="):
+        source = f"{word}{tmp_path / 'experience'}"
+        experiment = replace(defaults("bc", "paper", ENV), data=(source,), mix=(("online", 0.5), ("rollout", 0.5)))
+        (found[word],) = set(load_prior(experiment, env).learned.provenance.tolist())
+    env.close()
+    assert found == {"": Provenance.ROLLOUT, "online=": Provenance.ONLINE}
+    assert [record.getMessage().split(";")[0] for record in caplog.records if "mix" in record.getMessage()] == [
+        "mix: nothing in the prior data is a rollout"
+    ]
 
 
 def test_a_buffer_that_is_too_small_is_told(stored, caplog):
