@@ -52,6 +52,10 @@ def load_policy(folder: str) -> "Policy":
 
     path = Path(folder)
     if (path / "checkpoints").is_dir() and not (path / "policy").is_dir():
+        from awac.run import is_unfinished
+
+        if not is_unfinished(path):
+            raise CheckpointError(f"{folder}: no policy file: its method acts through its critic; use `awac evaluate`")
         raise CheckpointError(
             f"{folder}: no policy yet: a run writes it where it ends or is stopped, if its method acts by its actor. "
             f"`awac resume {folder}` goes on; `awac evaluate` and `awac export` take the newest checkpoint"

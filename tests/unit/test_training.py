@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+import awac
 from awac import cli
+from awac.errors import CheckpointError
 from awac.training import parse
 from tests.faults.test_stopped_runs import options
 
@@ -33,3 +35,9 @@ def test_a_run_that_learns_nothing_online_says_so(tmp_path: Path, caplog: pytest
 def test_episodes_that_are_held_out_for_nothing_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert cli.main(options(tmp_path / "run", "--held-out-episodes", "2", "--data", "nowhere")) == 3
     assert "held_out_episodes=2 are left out and nothing is scored on them: awac has no model" in caplog.text
+
+
+def test_a_method_that_acts_through_its_critic_has_no_policy_file(tmp_path: Path) -> None:
+    assert cli.main(options(tmp_path / "run", "--algorithm", "bcq", "--behavior-hidden", "8", "--preset", "paper")) == 0
+    with pytest.raises(CheckpointError, match="no policy file: its method acts through its critic"):
+        awac.load_policy(str(tmp_path / "run"))
