@@ -29,7 +29,16 @@ SETTINGS = {name: (name, {}) for name in ALGORITHMS} | {
     "awac": ("awac", {"temperature": 0.5}),
     "awac_authors": ("awac", {"temperature": 0.5, "weighting": "softmax", "value": "mean_action"}),
     "sac": ("sac", {"entropy_backup": False, "initial_temperature": 0.01, "dual_learning_rate": 0.0}),
-    "algae_dice": ("algae_dice", {"regularization": 0.01, "initial_temperature": 1e-4, "dual_learning_rate": 0.0}),
+    # its policy goes round its saddle point by .1; the running average is the point
+    "algae_dice": (
+        "algae_dice",
+        {
+            "regularization": 0.01,
+            "initial_temperature": 1e-4,
+            "dual_learning_rate": 0.0,
+            "actor_average_rate": 0.01,
+        },
+    ),
     "mpo": (
         "mpo",
         {"initial_std": 0.3, "mean_bound": 0.05, "initial_temperature": 1.0, "dual_learning_rate": 0.03},
