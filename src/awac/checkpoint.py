@@ -90,7 +90,7 @@ def load(path: Path, step: Step | None = None, explicit: bool = False) -> Checkp
         return _read(path)
     folders = _folders(path)
     if step == "best":
-        folders = [folder for folder in folders if _is_best(folder)]
+        folders = _best(folders)
     elif step is not None:
         folders = [folder for folder in folders if _order(folder)[0] == step]
     if not folders:
@@ -108,7 +108,7 @@ def steps(root: Path) -> list[int]:
 
 def best_step(root: Path) -> int | None:
     """The step of the best checkpoint in a folder of checkpoints; None where none is marked so."""
-    return next((_order(folder)[0] for folder in reversed(_folders(root)) if _is_best(folder)), None)
+    return next((_order(folder)[0] for folder in _best(_folders(root))), None)
 
 
 def discard_newer(checkpoint: Checkpoint) -> list[str]:
@@ -174,14 +174,16 @@ def _free_name(root: Path, step: int) -> Path:
 
 def _prune(root: Path, keep: int) -> None:
     folders = _folders(root)
-    kept = set(folders[-keep:])
-    for folder in reversed(folders):
-        if _is_best(folder):
-            kept.add(folder)
-            break
+    kept = {*folders[-keep:], *_best(folders)}
     for folder in folders:
         if folder not in kept and not _is_foreign(folder):
             storage.remove_folder(folder)
+
+
+def _best(folders: list[Path]) -> list[Path]:
+    """The newest that is marked so; none where none is."""
+    newest = next((folder for folder in reversed(folders) if _is_best(folder)), None)
+    return [] if newest is None else [newest]
 
 
 def _is_best(folder: Path) -> bool:
