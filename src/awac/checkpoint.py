@@ -11,6 +11,7 @@ The last few are kept, and the best. What an earlier crash left unfinished has a
 import logging
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -109,6 +110,14 @@ def steps(root: Path) -> list[int]:
 def best_step(root: Path) -> int | None:
     """The step of the best checkpoint in a folder of checkpoints; None where none is marked so."""
     return next((_order(folder)[0] for folder in _best(_folders(root))), None)
+
+
+def newest_meta(root: Path) -> Mapping[str, Any]:
+    """The JSON values of the newest checkpoint that has its manifest, without its arrays; empty if there is none."""
+    for folder in reversed(_folders(root)):
+        with suppress(CheckpointError):
+            return cast(dict[str, Any], archive.read_manifest(folder).get("meta", {}))
+    return {}
 
 
 def discard_newer(checkpoint: Checkpoint) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from awac import checkpoint
 from awac.errors import ConfigError, DataError
 from awac.metrics import METRICS, read_metrics
 from awac.statistics import Estimate, bootstrap
@@ -70,6 +71,23 @@ def usual_metric(run_folders: Sequence[Path]) -> str:
     return METRIC if all(successful) else RETURN
 
 
+def begun(run_folders: Sequence[Path]) -> list[Path]:
+    """Those of the runs that have something to draw; the others are named: they have just begun, or failed at once.
+
+    Raises:
+        DataError: none has.
+    """
+    found: list[Path] = []
+    for folder in run_folders:
+        if (folder / CONFIG).exists() and not (folder / METRICS).exists():
+            logger.warning("%s is left out: no metrics yet", folder)
+        else:
+            found.append(folder)
+    if run_folders and not found:
+        raise DataError("no run has metrics yet")
+    return found
+
+
 def read_curves(run_folders: Sequence[Path], metric: str = METRIC) -> list[Curve]:
     """One curve for all runs that differ in nothing but their seed, in the order of the folders.
 
@@ -94,6 +112,7 @@ def read_curves(run_folders: Sequence[Path], metric: str = METRIC) -> list[Curve
     seeds = {folder: config.get("seed") for folder, config in zip(run_folders, configs, strict=True)}
     for (label, _), folders in groups.items():
         _warn_of_copies(label, [(folder, seeds[folder]) for folder in folders])
+        _warn_of_other_data(label, folders)
     return [_joined(*group, folders, metric) for group, folders in groups.items()]
 
 
@@ -103,6 +122,17 @@ def _warn_of_copies(label: str, runs: Sequence[tuple[Path, object]]) -> None:
         for other, theirs in runs[:number]:
             if seed == theirs and seed is not None:
                 logger.warning("%s: %s and %s have the same seed, %s: not two runs", label, other, folder, seed)
+
+
+def _warn_of_other_data(label: str, folders: Sequence[Path]) -> None:
+    """Data of one name may hold something else in the folder of another run."""
+    contents = [checkpoint.newest_meta(folder / "checkpoints").get("prior", {}) for folder in folders]
+    for number, folder in enumerate(folders):
+        for source, found in contents[number].items():
+            others = {theirs[source] for theirs in contents[:number] if source in theirs} - {found}
+            if others:
+                text = "%s: %s learned from %s with %s, others from %s: not the same data"
+                logger.warning(text, label, folder, source, found, "; ".join(sorted(others)))
 
 
 def _name(config: Mapping[str, Any], several: bool) -> str:

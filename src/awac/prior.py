@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -56,6 +56,7 @@ def load_prior(experiment: Experiment[Any], env: Guard) -> Prior:
         text = "buffer_capacity is %d: nothing learns from the first %d of %d transitions of prior data"
         logger.warning(text, capacity, len(learned) - capacity, len(learned))
     contents = {source: content(part) for source, part in zip(experiment.data, parts, strict=True)}
+    _warn_of_copies(experiment.data, parts)
     return Prior(learned.transitions(), None if held_out is None else held_out.transitions(), contents)
 
 
@@ -66,6 +67,14 @@ def _of_earlier_runs(source: str, data: Dataset) -> Dataset:
     own = {Provenance.ONLINE: Provenance.ROLLOUT}
     episodes = (replace(episode, provenance=own.get(episode.provenance, episode.provenance)) for episode in data)
     return replace(data, episodes=tuple(episodes))
+
+
+def _warn_of_copies(sources: Sequence[str], parts: Sequence[Dataset]) -> None:
+    seen: dict[str, str] = {}
+    for source, part in zip(sources, parts, strict=True):
+        first = seen.setdefault(content(part), source)
+        if first is not source:
+            logger.warning("data: %s holds what %s holds; its transitions are drawn twice as often", source, first)
 
 
 def content(data: Dataset) -> str:

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from tyro.conf import Positional
 
-from awac.curves import METRIC, Curve, is_share, read_curves, usual_metric
+from awac.curves import METRIC, Curve, begun, is_share, read_curves, usual_metric
 from awac.display import digits
 from awac.figure import draw
 from awac.statistics import Estimate
@@ -41,8 +41,9 @@ class PlotOptions:
 
 def command(options: PlotOptions) -> None:
     """Draws the learning curves of runs and prints what they reached."""
-    metric = options.metric or usual_metric(options.runs)
-    curves = read_curves(options.runs, metric)
+    runs = begun(options.runs)
+    metric = options.metric or usual_metric(runs)
+    curves = read_curves(runs, metric)
     draw(curves, metric, options.output)
     if options.markdown:
         print(markdown(curves, metric))
@@ -59,6 +60,7 @@ def learning_curve(run_folders: Sequence[Path], metric: str | None = None, outpu
         DataError: A run has no metrics, or not this one; or runs of one method have no step in common.
         StorageError: The figure cannot be written.
     """
+    run_folders = begun(run_folders)
     metric = metric or usual_metric(run_folders)
     return draw(read_curves(run_folders, metric), metric, output)
 

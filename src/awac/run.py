@@ -149,8 +149,7 @@ class RunFolder:
             StorageError: it cannot be written.
         """
         plain = _plain(config)
-        with storage.reported(self.summary):
-            self.summary.unlink(missing_ok=True)
+        storage.remove_file(self.summary)
         _write_json(self.path / CONFIG, plain)
 
     @property

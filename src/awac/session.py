@@ -56,7 +56,7 @@ class Session:
             scaling = scaling_for(experiment, self.env, prior)
             self.mix, self.relabelling = mix_of(dict(experiment.mix)), None
             if experiment.relabel:
-                layout = goal_layout(self.env, **experiment.env_options)
+                layout = goal_layout(self.env)
                 self.relabelling = relabelling_of(dict(experiment.relabel), layout, scaling)
             algorithm = ALGORITHMS[experiment.algorithm]
             self.learner = Learner(
@@ -289,7 +289,8 @@ class Session:
             stack.callback(self.evaluator.close)
             if self.env not in self.evaluator.envs:
                 stack.callback(self.env.close)
-            stack.callback(self.writer.close)
+            if "writer" in vars(self):  # made at the first line: a tracker that does not start has none to close
+                stack.callback(self.writer.close)
 
     def _trackers(self) -> list[Any]:
         return open_trackers(self.experiment.sinks, self.folder.path, dict(self.folder.config))

@@ -131,6 +131,13 @@ def replace_folder(temporary: Path, path: Path) -> None:
         shutil.rmtree(previous, ignore_errors=True)
 
 
+def remove_file(path: Path) -> None:
+    """Removes a file, where it is there."""
+    with reported(path), contextlib.suppress(FileNotFoundError):
+        os.unlink(path)  # noqa: PTH108  see make_folder
+        _sync(path.parent)
+
+
 def remove_folder(path: Path) -> None:
     """Removes a folder; a crash on the way leaves the whole of it, or a temporary name that `clean` removes."""
     temporary = temporary_name(path)

@@ -1,13 +1,14 @@
 """A stop before the first step, and what is told and kept at the end of a run."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from awac import cli
-from awac.errors import CheckpointError
+from awac.errors import CheckpointError, ConfigError
 from awac.metrics import read_metrics
 from awac.restored import restored_policy
 from awac.session import Session
@@ -54,3 +55,12 @@ def test_the_best_checkpoint_is_evaluated_and_exported(tmp_path: Path, capsys: p
     contract = json.loads((run / "best.json").read_text())
     assert contract["policy_fingerprint"] == restored_policy(run, best).fingerprint
     assert cli.main(["evaluate", str(run), "--step", "7"]) == CheckpointError.exit_code
+
+
+def test_a_tracker_that_is_not_there_is_one_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is opened at the first line of metrics; closing the run does not open it again."""
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    assert cli.main(options(tmp_path / "run", "--sinks", "wandb")) == ConfigError.exit_code
+    assert capsys.readouterr().err.count("wandb is not installed") == 1

@@ -24,6 +24,7 @@ CHANGING = {
     "rename",
     "replace",
     "ftruncate",
+    "unlink",
 }  # calls that may fail, or must be ordered
 
 

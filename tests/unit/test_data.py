@@ -198,6 +198,7 @@ def test_unknown_provenance(source):
 
 def test_sources_that_are_not_there(tmp_path, monkeypatch):
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     (tmp_path / "log.npz").touch()
     for source, words in [
@@ -205,7 +206,7 @@ def test_sources_that_are_not_there(tmp_path, monkeypatch):
         ("D4RL/pen/human-v2", "--download"),
         (str(tmp_path / "empty"), "metadata.json is missing"),
         (str(tmp_path / "log.npz"), f"awac data import {tmp_path / 'log.npz'} --to FOLDER"),
-        ("nowhere", "no such dataset"),
+        ("nowhere", f"nowhere: no such dataset in {tmp_path}; expected"),
     ]:
         with pytest.raises(DataError, match=words):
             load([source])

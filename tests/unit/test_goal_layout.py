@@ -68,7 +68,8 @@ class Wrong(Task):
 def test_a_users_own_task_says_it_too_behind_a_function_and_in_a_process_of_its_own(name, isolate):
     options = {"radius": 0.2, "max_episode_steps": 7}
     env = awac.envs.make(f"tests.unit.test_goal_layout:{name}", isolate=isolate, deadline=60.0, **options)
-    assert awac.envs.goal_layout(env, **options).radius == 0.2
+    assert awac.envs.goal_layout(env).radius == 0.2
+    assert awac.envs.goal_layout(env.unwrapped, **options).radius == 0.2
     env.close()
 
 

@@ -99,6 +99,13 @@ def test_a_buffer_that_is_too_small_is_told(stored, caplog):
     assert "buffer_capacity is 300: nothing learns from the first 50 of 350 transitions of prior data" in caplog.text
 
 
+def test_data_that_are_given_twice_are_told(stored, caplog):
+    env = make(ENV)
+    load_prior(replace(defaults("bc", "paper", ENV), data=(stored, f"rollout={stored}")), env)
+    env.close()
+    assert f"data: rollout={stored} holds what {stored} holds" in caplog.text
+
+
 def transitions(generator, count, mean):
     """Actions in the environment's units, near `mean` in the network's."""
     size = (count, 2)

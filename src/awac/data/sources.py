@@ -64,7 +64,8 @@ def locate(where: str, *, download: bool = False) -> Path:
         raise DataError(f"{where}: the folder holds no Minari dataset (data/metadata.json is missing){hint}")
     if MINARI_ID.fullmatch(where):
         return _minari(where, download)
-    raise DataError(f"{where}: no such dataset; expected {HELP}")
+    inside = "" if path.is_absolute() else f" in {Path.cwd()}"
+    raise DataError(f"{where}: no such dataset{inside}; expected {HELP}")
 
 
 def destination(where: str) -> Path:

@@ -62,7 +62,7 @@ def make(
         env: Env = IsolatedEnv(env_id, render_mode, options, deadline)
     else:
         env = build(env_id, render_mode, options)
-    return Guard(env, stale_after, env_id)
+    return Guard(env, stale_after, env_id, options)
 
 
 def build(env_id: str, render_mode: str | None, options: dict[str, Any]) -> Env:

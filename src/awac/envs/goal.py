@@ -62,7 +62,7 @@ def goal_layout(env: gymnasium.Env[Any, Any], **options: Any) -> GoalLayout | No
 
     Args:
         env: a made environment, wrapped or not.
-        options: that it was made with, where it came from a factory; a registered one knows its own.
+        options: that a factory was called with; those of a registered environment, and of what `make` made, are known.
 
     Raises:
         ConfigError: the static method `goal_layout` of its class does not take these options, or returns another type.
@@ -70,6 +70,8 @@ def goal_layout(env: gymnasium.Env[Any, Any], **options: Any) -> GoalLayout | No
     declared: Any = getattr(env.unwrapped, "goal_layout", None)
     if declared is None or isinstance(declared, GoalLayout):  # its class is in another process
         return declared
+    if not options and env.has_wrapper_attr("made_with"):
+        options = env.get_wrapper_attr("made_with")
     own = env.spec.kwargs if env.spec is not None else task_options(options)
     name = f"{type(env.unwrapped).__name__}.goal_layout"
     try:

@@ -88,7 +88,11 @@ class Guard(gymnasium.Wrapper[Array, Array, Array, Array], gymnasium.utils.Recor
     """
 
     def __init__(
-        self, env: gymnasium.Env[Array, Array], stale_after: int | None = None, name: str | None = None
+        self,
+        env: gymnasium.Env[Array, Array],
+        stale_after: int | None = None,
+        name: str | None = None,
+        made_with: Mapping[str, Any] | None = None,
     ) -> None:
         """Wraps an environment with `Box` spaces.
 
@@ -97,10 +101,11 @@ class Guard(gymnasium.Wrapper[Array, Array, Array, Array], gymnasium.utils.Recor
             stale_after: refuse this many observations in a row that are equal bit by bit (a camera or a simulator that
                 froze). None allows it: a point at a wall may well stand still.
             name: for messages; the environment's id, or else its class, when None.
+            made_with: the options of a factory, which no registered specification keeps; see `goal_layout`.
         """
-        gymnasium.utils.RecordConstructorArgs.__init__(self, stale_after=stale_after, name=name)
+        gymnasium.utils.RecordConstructorArgs.__init__(self, stale_after=stale_after, name=name, made_with=made_with)
         gymnasium.Wrapper.__init__(self, env)  # pyright: ignore[reportUnknownMemberType] - gymnasium leaves it untyped
-        self.stale_after = stale_after
+        self.stale_after, self.made_with = stale_after, dict(made_with or {})
         self.name = name or (env.spec.id if env.spec is not None else type(env.unwrapped).__name__)
         action_space: Any = env.action_space
         self.low, self.high = action_space.low, action_space.high
