@@ -22,7 +22,7 @@ PYTEST = $(ONE_THREAD) MUJOCO_GL=$${MUJOCO_GL:-$(HAS_EGL)} $(or $(VENV),.venv)/b
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo         a dexterous hand learns from 25 demonstrations: offline first, then better online"
+	@echo "make demo         a dexterous hand learns from 25 demonstrations: offline first, then online"
 	@echo "make test         every test of the project"
 	@echo "make test-long    the tests that take hours: hundreds of kills, millions of transitions"
 	@echo "make test-oldest  the tasks on MuJoCo 3.3.0, the oldest that they work on"

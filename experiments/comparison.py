@@ -5,7 +5,8 @@
     python experiments/comparison.py times FOLDER              on an idle machine: milliseconds per update of its runs
 
 A method's folder is FOLDER/TASK/METHOD-SEED. "offline" is the value after the last offline update, "final" the last one
-online, "fall" how far the lowest value of the first 6 000 environment steps lies below the offline one.
+online (with two seeds: the mean, and half of what lies between them), "fall" how far the lowest value of the first
+6 000 environment steps lies below the offline one.
 """
 
 import json
@@ -47,6 +48,10 @@ class Curve(NamedTuple):
         """After the last environment step."""
         return float(self.values[:, -1].mean()) if self.steps[-1] > 0 else math.nan
 
+    def spread(self) -> float:
+        """Half of what lies between the seeds there."""
+        return float(np.ptp(self.values[:, -1])) / 2 if self.steps[-1] > 0 and len(self.values) > 1 else math.nan
+
     def dip(self) -> float:
         """How far the first environment steps fall below the offline value."""
         early = (self.steps > 0) & (self.steps <= SWITCH)
@@ -72,6 +77,11 @@ def shown(value: float, places: int = 1) -> str:
     return "" if math.isnan(value) else f"{value:,.{places}f}".replace(",", " ")
 
 
+def final(curve: Curve, places: int) -> str:
+    between = curve.spread()
+    return shown(curve.final(), places) + ("" if math.isnan(between) else f" ±{shown(between, places)}")
+
+
 def fall(dip: float, places: int) -> str:
     return "none" if dip < 0 else shown(dip, places)
 
@@ -92,7 +102,7 @@ def table(folder: Path) -> None:
         for task in TASKS:
             curve, places = found[task].get(method), 1 if task == "pointmass" else 0
             cells += (
-                [shown(curve.at_switch(), places), shown(curve.final(), places), fall(curve.dip(), places)]
+                [shown(curve.at_switch(), places), final(curve, places), fall(curve.dip(), places)]
                 if curve
                 else [""] * 3
             )

@@ -45,7 +45,7 @@ TASK_PRESETS: Mapping[str, TaskPreset] = {
         ("awac/push/random-v0",),
         options={"relabel": (("future", 0.3), ("resampled", 0.5)), "updates_per_step": 4.0},
     ),
-    **{name: TaskPreset(env, _shown(name), "paper") for name, env in TASKS.items()},
+    **{name: TaskPreset(env, _shown(name)) for name, env in TASKS.items()},
 }
 
 
