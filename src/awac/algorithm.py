@@ -76,9 +76,17 @@ def optimizer(config: Hyperparameters, part: str) -> optax.GradientTransformatio
     """Adam for one part. Weight decay is coupled (added to the gradient before Adam), as the authors' code has it."""
     rate: float = getattr(config, f"{part}_learning_rate")
     decay: float = getattr(config, f"{part}_weight_decay", 0.0)  # the actor's; of the model of the data in two methods
-    coupled = [optax.add_decayed_weights(decay)] if decay else []
+    coupled = [optax.add_decayed_weights(decay, decaying)] if decay else []
     plain = config.momentum is not None and part in ("actor", "critic")
     return optax.chain(*coupled, optax.sgd(rate, config.momentum) if plain else optax.adam(rate))
+
+
+def decaying(parameters: Any) -> Any:
+    """Which parameters weight decay is for: all, but for a standard deviation that stays as it is."""
+    mask = jax.tree.map(lambda _: True, parameters)
+    if isinstance(parameters, GaussianActor) and parameters.fixed and parameters.log_std_logit is not None:
+        mask = eqx.tree_at(lambda tree: tree.log_std_logit, mask, False)
+    return mask
 
 
 def learning_parts(algorithm: Algorithm) -> dict[str, Loss]:
@@ -208,7 +216,7 @@ def move_targets(networks: Networks, config: Hyperparameters, step: Int[Array, "
 def all_finite(tree: Any) -> Bool[Array, ""]:
     """Whether every number in the tree is finite."""
     checks = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)]
-    return jnp.all(jnp.stack(checks))
+    return jnp.all(jnp.stack([jnp.bool_(True), *checks]))  # where all parts are delayed, the others are none
 
 
 def update(algorithm: Algorithm, config: Hyperparameters, state: State, batch: Batch) -> tuple[State, Metrics]:

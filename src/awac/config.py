@@ -93,6 +93,8 @@ class Experiment(Generic[H]):
     """Where metrics go besides metrics.jsonl and TensorBoard."""
 
     def __post_init__(self) -> None:
+        if self.algorithm not in ALGORITHMS:
+            raise ConfigError(f"algorithm is {self.algorithm!r}; allowed: {', '.join(sorted(ALGORITHMS))}")
         self._convert()
         positive = ("interval", "batch_size", "buffer_capacity", "return_steps", "evaluation_interval")
         positive += ("evaluation_episodes", "evaluation_parallel", "log_interval", "checkpoint_interval", "deadline")
@@ -118,6 +120,9 @@ class Experiment(Generic[H]):
         updates = self.updates_per_step * self.interval
         if not math.isclose(updates, round(updates)):  # .14 * 50 is not quite 7
             raise ConfigError(f"updates_per_step={self.updates_per_step} is no whole number per {self.interval} steps")
+        if round(updates) % period:  # metrics are those of the last update, which must move all parts
+            text = f"updates_per_step is {self.updates_per_step}, {round(updates)} updates per {self.interval} steps"
+            raise ConfigError(f"{text}; allowed: multiples of actor_period={period}")
         self._check_fields()
 
     def _convert(self) -> None:
@@ -139,14 +144,14 @@ class Experiment(Generic[H]):
             if isinstance(value := getattr(self, name), np.generic):
                 object.__setattr__(self, name, value.item())
             check_kind(name, getattr(self, name), hint)
-        if self.algorithm in ALGORITHMS and not isinstance(self.hyperparameters, ALGORITHMS[self.algorithm].config):
+        if not isinstance(self.hyperparameters, ALGORITHMS[self.algorithm].config):
             own = type(self.hyperparameters).__module__.rpartition(".")[2]
             text = f"algorithm is {self.algorithm}, and hyperparameters are those of {own}"
             raise ConfigError(f"{text}; allowed: its own, as in defaults({self.algorithm!r})")
 
     def _check_fields(self) -> None:
-        if not 0 <= self.seed < 2**63:
-            raise ConfigError(f"seed is {self.seed}; allowed: 0 to {2**63 - 1}")
+        if not 0 <= self.seed < 2**32:  # JAX takes no more of it: others would share their networks
+            raise ConfigError(f"seed is {self.seed}; allowed: 0 to {2**32 - 1}")
         if self.offline_batch_size is not None and self.offline_batch_size <= 0:
             raise ConfigError(f"offline_batch_size is {self.offline_batch_size}; allowed: more than 0, or None")
         for name in ("isolate", "deadline", "render_mode"):
@@ -179,7 +184,9 @@ def from_json(values: Mapping[str, Any]) -> Experiment[Any]:
 
 def from_older_json(values: Mapping[str, Any]) -> Experiment[Any]:
     """The record of an earlier version's `to_json`: what it did not know yet has its default. Raises as `from_json`."""
-    start = to_json(defaults(values.get("algorithm", ""), values.get("preset", ""), values.get("env", "")))
+    algorithm, preset = values.get("algorithm", ""), values.get("preset", "")
+    known = preset if (algorithm, preset) in PRESETS else "paper"  # a name of one's own for settings of one's own
+    start = to_json(defaults(algorithm, known, values.get("env", "")))
     own = {**start["hyperparameters"], **values.get("hyperparameters", {})}
     return from_json({**start, **values, "hyperparameters": own})
 

@@ -23,6 +23,9 @@ class Range(NamedTuple):
 Positive = Annotated[float, Range(0.0, math.inf, "more than 0")]
 NotNegative = Annotated[float, Range(0.0, math.inf, "0 or more")]
 Share = Annotated[float, Range(0.0, 1.0, "0 to 1")]
+Deviation = Annotated[float, Range(math.exp(-6.0), 1.0, "e^-6 to 1")]  # what the Gaussian policy can have
+LogDeviation = Annotated[float, Range(-6.0, 0.0, "-6 to 0")]
+Multiplier = Annotated[float, Range(math.exp(-5.0), math.exp(10.0), "e^-5 to e^10")]  # where the dual ends
 Count = Annotated[int, Range(1, math.inf, "1 or more")]
 CountFromZero = Annotated[int, Range(0, math.inf, "0 or more")]
 

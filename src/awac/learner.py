@@ -142,6 +142,7 @@ class Learner:
         learning_key, self._acting_key = jax.random.split(jax.random.PRNGKey(seed))
         self._state = initialize(self.algorithm, config, self.sizes, learning_key)
         self._buffer = create(capacity, self.sizes)
+        self._begun: State | None = None  # before the last call: what returns of whole trajectories were computed with
 
     @property
     def buffered(self) -> int:
@@ -169,6 +170,8 @@ class Learner:
         Raises:
             DivergedError: a loss or gradient was not finite. The state is the one before the failing update.
         """
+        if self.algorithm.returns is not None:
+            self._begun = jax.tree.map(jnp.copy, self._state)
         self._state, metrics = run_updates(self.algorithm, self.config, sampling, count, self._state, self._buffer)
         if bool(self._state.halted):
             # a halted program computes the failing update again until it ends: its last metrics are that update's
@@ -179,7 +182,8 @@ class Learner:
 
     def failing_batch(self, sampling: Sampling) -> dict[str, np.ndarray]:
         """The batch on which a halted state stopped, by field: with `state` it shows the failure again."""
-        prepared = prepare(self.algorithm, self.config, sampling, self._state, self._buffer)
+        begun = self._state if self._begun is None else self._begun
+        prepared = prepare(self.algorithm, self.config, sampling, begun, self._buffer)
         batch = draw(self.algorithm, self.config, sampling, self._state, prepared)
         arrays = batch._replace(newest=None)._asdict()
         if batch.newest is not None:
@@ -196,6 +200,10 @@ class Learner:
             return {}
         found = model_fit(behavior, jnp.asarray(data.observations, jnp.float32), jnp.asarray(data.actions, jnp.float32))
         return {"train/behavior_log_likelihood": float(found)}
+
+    def reseed(self, seed: int) -> None:
+        """Lets the samples that `act` draws begin anew."""
+        self._acting_key = jax.random.PRNGKey(seed)
 
     def go_online(self) -> None:
         """Tells the losses that the policy has begun to act: some change their constraint there."""

@@ -16,7 +16,7 @@ import optax
 from jaxtyping import Array, Float, Int, PRNGKeyArray, Scalar
 
 from awac.distributions import Gaussian
-from awac.networks import LOG_STD_RANGE, GaussianActor
+from awac.networks import GaussianActor, deviation_logit
 from awac.returns import ValueFunction
 
 RESIDUAL_FLOOR = 1e-10  # mjrl's cg_solve: below it there is nothing left to solve
@@ -99,11 +99,10 @@ def floor_deviation(actor: GaussianActor, log_std: float) -> GaussianActor:
 
     A policy that has almost no spread has a Fisher matrix without end, and no step is small for it.
     """
-    low, high = LOG_STD_RANGE
-    least = jax.scipy.special.logit((log_std - low) / (high - low))
     if actor.log_std_logit is None:
         return actor
-    return eqx.tree_at(lambda tree: tree.log_std_logit, actor, jnp.maximum(actor.log_std_logit, least))
+    least = jnp.maximum(actor.log_std_logit, deviation_logit(log_std))
+    return eqx.tree_at(lambda tree: tree.log_std_logit, actor, least)
 
 
 def fit_baseline(

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, Scalar
 
 from awac.distributions import Gaussian, TanhGaussian
 
@@ -33,6 +33,13 @@ class Sizes(NamedTuple):
 def match(vector: Float[Array, " feature"], like: Float[Array, "*batch feature"]) -> Float[Array, "*batch feature"]:
     """Repeats a parameter vector along the leading axes of `like`; implicit rank promotion is an error in tests."""
     return jnp.broadcast_to(vector, like.shape)
+
+
+def deviation_logit(log_std: float | Scalar) -> Scalar:
+    """What `GaussianActor` reads as this log standard deviation; its ends, whose logits are infinite, just inside."""
+    low, high = LOG_STD_RANGE
+    share = jnp.clip((log_std - low) / (high - low), NORM_EPSILON, 1.0 - NORM_EPSILON)
+    return jax.scipy.special.logit(share)
 
 
 class Linear(eqx.Module):

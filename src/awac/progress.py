@@ -49,9 +49,11 @@ def rollout_metrics(records: Collection[EpisodeRecord]) -> dict[str, float]:
     return {name: float(value) for name, value in means.items()} | rate
 
 
-def last_evaluation(folder: Path) -> dict[str, float]:
-    """What the newest evaluation of a run showed, by tag; nothing before the first."""
+def last_evaluation(folder: Path, step: int | None = None) -> dict[str, float]:
+    """What the newest evaluation of a run showed, or the one at a step, by tag; nothing where there was none."""
     evaluations = [line for line in read_metrics(folder) if "eval/mean_reward" in line]
+    if step is not None:
+        evaluations = [line for line in evaluations if line["step"] == step]
     return {tag: value for line in evaluations[-1:] for tag, value in line.items() if tag.startswith("eval/")}
 
 

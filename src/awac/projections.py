@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Scalar
 
 from awac.distributions import Gaussian
-from awac.networks import LOG_STD_RANGE, GaussianActor
+from awac.networks import GaussianActor, deviation_logit
 from awac.objectives import log_partition
 
 STD_FLOOR = 1e-5  # of advantages that are all alike (reference: `ADV_EPS` of Peng et al.'s code)
@@ -20,8 +20,7 @@ STD_FLOOR = 1e-5  # of advantages that are all alike (reference: `ADV_EPS` of Pe
 
 def start_deviation(actor: GaussianActor, std: float) -> GaussianActor:
     """The actor with `std` as its standard deviation before the first update, in place of e^-3."""
-    low, high = LOG_STD_RANGE
-    logit = jax.scipy.special.logit((jnp.log(std) - low) / (high - low))
+    logit = deviation_logit(jnp.log(std))
     if actor.log_std_logit is not None:
         return eqx.tree_at(lambda tree: tree.log_std_logit, actor, jnp.full_like(actor.log_std_logit, logit))
     bias = actor.network.layers[-1].bias

@@ -36,13 +36,12 @@ def saved_act(
 ) -> tuple[Act, Scaling]:
     """The policy in a folder as it acts on batches of observations, and the bounds that it acts within.
 
-    A run folder without a policy file acts by its newest checkpoint, where it has one: its samples are those that the
-    run would draw next.
+    A run folder without a policy file acts by its newest checkpoint, where it has one.
 
     Args:
         folder: of a run, or of a policy.
         deterministic: mean actions.
-        generator: of the samples of a policy file.
+        generator: of the samples.
         step: act by this checkpoint of a run.
 
     Raises:
@@ -52,6 +51,7 @@ def saved_act(
         from awac.restored import restored  # JAX, for those who need it
 
         learner = restored(folder, step)
+        learner.reseed(int(generator.integers(2**32)))
         return functools.partial(learner.act, deterministic=deterministic), learner.scaling
     policy = Policy.load(find_policy(folder))
     return functools.partial(policy.act, deterministic=deterministic, generator=generator), policy.scaling

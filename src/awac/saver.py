@@ -56,7 +56,7 @@ class Saver:
         self._last_message = float("-inf")
         self._saved: tuple[int, Mapping[str, Any]] | None = None
 
-    def save(self, step: int, collect: Collect, best: bool = False, last: bool = False) -> bool:
+    def save(self, step: int, collect: Collect, best: bool = False, last: bool = False, again: bool = False) -> bool:
         """Saves a checkpoint, or puts it off to the next interval; what was just saved is not saved again.
 
         Args:
@@ -65,6 +65,7 @@ class Saver:
                 metrics to the disk on the way: a StorageError of theirs is a failed save too.
             best: Whether this is the best so far.
             last: There is no next interval: raise at the first failure.
+            again: Something changed without a step, such as an episode that a fault cut: save it all the same.
 
         Returns:
             Whether it is saved.
@@ -74,7 +75,7 @@ class Saver:
         """
         try:
             parts, meta = collect()
-            if self._saved == (step, meta) and not best:
+            if self._saved == (step, meta) and not (best or again):
                 return True
             checkpoint.save(self._root, step, parts, meta, self._keep, best)
         except StorageError as error:

@@ -213,7 +213,7 @@ class Session:
     def _show(self, values: Mapping[str, float]) -> None:
         self.display.update(self.phase, *self.phase_steps, values)
 
-    def save(self, best: bool = False, last: bool = False) -> bool:
+    def save(self, best: bool = False, last: bool = False, again: bool = False) -> bool:
         """Saves a checkpoint from which the run goes on to the last bit."""
 
         def collect() -> tuple[dict[str, dict[str, np.ndarray]], dict[str, Any]]:
@@ -223,7 +223,7 @@ class Session:
             meta |= {"journal": self.journal.commit(), "metrics": self.writer.position()}
             return parts, meta
 
-        return self.saver.save(self.total, collect, best, last)
+        return self.saver.save(self.total, collect, best, last, again)
 
     def due(self, every: int) -> bool:
         """Whether a multiple of `every` steps of the phase, or its end, was reached just now."""

@@ -110,6 +110,8 @@ def _loop(session: Session, saved: checkpoint.Checkpoint | None, stop: StopReque
         session.restore(saved)
     if session.folder.config.get("online_steps") != session.experiment.online_steps:  # and it can go on
         session.folder.reconfigure(to_json(session.experiment))
+        if session.finished and last_evaluation(session.folder.path, session.step) == {}:  # an end of its own
+            session.progress = replace(session.progress, evaluated=False)
     metrics = _evaluation(session, stop) if saved is None else last_evaluation(session.folder.path)
     if session.summarized:
         return metrics
@@ -121,7 +123,7 @@ def _loop(session: Session, saved: checkpoint.Checkpoint | None, stop: StopReque
             else:  # left by an earlier stop, or a fault
                 metrics = _evaluation(session, stop) or metrics
     except (EnvironmentFault, RobotStop) as error:  # the state is that after the last whole interval
-        _in_any_case(partial(session.save, last=True), error)
+        _in_any_case(partial(session.save, last=True, again=True), error)
         raise
     session.save(last=True)
     leave(session, metrics)

@@ -43,6 +43,17 @@ ARM = """
             self.note("close")
             if self.lost:
                 raise ConnectionError("the robot is off")
+
+    from awac.envs.pointmass import PointMass
+
+    class Capturable(PointMass):
+        taken = 0
+
+        def step(self, action):
+            Capturable.taken += 1  # of all that are made: the first 50 are those of the evaluation
+            if Capturable.taken == 75:
+                raise RobotStop("at the 25th step")
+            return super().step(action)
 """
 
 
@@ -77,6 +88,21 @@ def test_a_robot_that_stops_itself_ends_the_run_and_is_not_reset(
     assert (events[-2:], events.count("step"), events.count("close")) == (["step", "close"], stops, 1)
     saved = checkpoint.load(diary.parent / "run" / "checkpoints")
     assert (saved.meta["online"], saved.meta["journal"]) == (online, online)
+
+
+def test_a_stop_right_behind_a_checkpoint_is_saved_too(diary: Path) -> None:
+    """Else a resume would go on in the middle of the episode that ended there."""
+    text = f"""train --env arm_of_the_test:Capturable --folder {diary.parent}/run --offline-steps 0 --online-steps 40
+    --interval 10 --batch-size 8 --buffer-capacity 100 --updates-per-step 0 --evaluation-interval 40
+    --evaluation-episodes 1 --log-interval 20 --checkpoint-interval 20 --actor-hidden 8 --critic-hidden 8
+    --env-options max_episode_steps 50"""
+    assert cli.main(text.split()) == 9
+    folder = diary.parent / "run" / "checkpoints"
+    names = ["step-000000020", "step-000000020-2"]
+    assert sorted(path.name for path in folder.iterdir()) == names
+    before, after = (checkpoint.load(folder / name).parts["collector"] for name in names)
+    assert "observation" in before
+    assert "observation" not in after
 
 
 @pytest.mark.parametrize("where", ["", "--isolate"])

@@ -12,7 +12,7 @@ from awac.errors import CheckpointError, ConfigError
 from awac.metrics import read_metrics
 from awac.restored import restored_policy
 from awac.session import Session
-from tests.faults.test_stopped_runs import options, outcome_of, stop
+from tests.faults.test_stopped_runs import at, options, outcome_of, stop
 
 
 def test_a_stop_while_a_run_is_being_built_is_heard(
@@ -64,3 +64,16 @@ def test_a_tracker_that_is_not_there_is_one_error(
     monkeypatch.setitem(sys.modules, "wandb", None)
     assert cli.main(options(tmp_path / "run", "--sinks", "wandb")) == ConfigError.exit_code
     assert capsys.readouterr().err.count("wandb is not installed") == 1
+
+
+def test_a_run_that_is_ended_early_is_evaluated_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its summary tells of the end that it was given, not of an evaluation before it."""
+    run = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        at(patch, 20, stop)
+        assert cli.main(options(run)) == 143
+    assert cli.main(["resume", str(run), "--online-steps", "30"]) == 0
+    summary = json.loads((run / "summary.json").read_text())
+    (last,) = [line for line in read_metrics(run) if line["step"] == 30 and "eval/mean_reward" in line]
+    assert (summary["step"], summary["finished"]) == (30, True)
+    assert summary["eval/mean_reward"] == last["eval/mean_reward"]

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
 from awac.figure8 import Row
-from awac.hyperparameters import Hyperparameters, Positive, Share
+from awac.hyperparameters import Deviation, Hyperparameters, Positive, Share
 from awac.networks import GaussianActor, Networks, Sizes
 from awac.objectives import advantage_weight, effective_sample_size, weighted_likelihood_loss
 from awac.projections import advantage_std, normalize_advantage, start_deviation
@@ -34,7 +34,7 @@ class Config(Hyperparameters):
     """Largest weight (Peng et al. 2019, section 5)."""
     trace_decay: Share = 0.95
     """lambda of TD(lambda)."""
-    action_std: Positive | None = None
+    action_std: Deviation | None = None
     """Where given, the policy's standard deviation is this and stays so (0.2 to 0.4 in the released code)."""
 
 

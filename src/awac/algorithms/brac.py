@@ -20,7 +20,7 @@ from awac.behavior import density_model
 from awac.critics import bellman_loss, critics_of
 from awac.divergences import dual_ascent_loss, multiplier, sampled_divergence
 from awac.figure8 import Row
-from awac.hyperparameters import Count, CountFromZero, Hyperparameters, NotNegative, Positive
+from awac.hyperparameters import Count, CountFromZero, Hyperparameters, Multiplier, NotNegative, Positive
 from awac.networks import CriticEnsemble, Networks, Sizes, TanhGaussianActor, lower_q
 
 
@@ -33,7 +33,7 @@ class Config(Hyperparameters):
     actor_weight_decay: NotNegative = 0.0
     value_penalty: bool = True
     """Whether the target of the critic pays for the divergence at s' (BRAC-v), or the actor alone at s (BRAC-p)."""
-    initial_multiplier: Positive = 1.0
+    initial_multiplier: Multiplier = 1.0
     """alpha, and where a bound is given its start."""
     divergence_bound: Positive | None = None
     """Where given, alpha is raised while the divergence exceeds so many nats, and lowered below; else it stays."""

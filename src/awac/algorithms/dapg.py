@@ -17,7 +17,7 @@ from awac.algorithm import Algorithm, Metrics, State, all_finite, applied, move_
 from awac.algorithm import update as cloning_update
 from awac.batch import Batch, Provenance
 from awac.figure8 import Row
-from awac.hyperparameters import Count, Hyperparameters, NotNegative, Positive, Share
+from awac.hyperparameters import Count, Hyperparameters, LogDeviation, NotNegative, Positive, Share
 from awac.natural_gradient import augmented_objective, fit_baseline, floor_deviation, gaussian_divergence, natural_step
 from awac.networks import GaussianActor, Networks, Sizes
 from awac.objectives import likelihood_loss
@@ -47,7 +47,7 @@ class Config(Hyperparameters):
     """Iterations of conjugate gradient."""
     damping: NotNegative = 1e-4
     """Added to the diagonal of the Fisher matrix."""
-    log_std_floor: float = -3.0
+    log_std_floor: LogDeviation = -3.0
     """The least log standard deviation after a step, where it is a vector."""
     value_epochs: Count = 2
     """Passes over the returns for the value function, after each step."""

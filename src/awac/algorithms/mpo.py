@@ -19,7 +19,7 @@ from awac.batch import Batch
 from awac.critics import bellman_loss, critics_of
 from awac.distributions import Gaussian
 from awac.figure8 import Row
-from awac.hyperparameters import Count, Hyperparameters, Positive
+from awac.hyperparameters import Count, Deviation, Hyperparameters, Positive
 from awac.networks import CriticEnsemble, GaussianActor, Networks, Sizes, lower_q
 from awac.projections import (
     decoupled_likelihood_loss,
@@ -45,7 +45,7 @@ class Config(Hyperparameters):
     """epsilon of the mean, for each action dimension."""
     scale_bound: Positive = 1e-6
     """epsilon of the standard deviation, for each action dimension."""
-    initial_std: Positive = 0.7
+    initial_std: Deviation = 0.7
     """The policy's standard deviation before the first update; `scale_bound` lets it change slowly."""
     initial_temperature: Positive = 10.0
     """eta before the first update."""

@@ -17,7 +17,7 @@ from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
 from awac.critics import bellman_loss, critics_of
 from awac.figure8 import Row
-from awac.hyperparameters import Count, Hyperparameters, NotNegative, Positive
+from awac.hyperparameters import Count, Deviation, Hyperparameters, NotNegative
 from awac.networks import CriticEnsemble, GaussianActor, Networks, Sizes, lower_q
 from awac.pessimism import normalize_scale, smoothed, squared_distance
 from awac.projections import start_deviation
@@ -42,7 +42,7 @@ class Config(Hyperparameters):
     """Deviation of the noise on the target's action."""
     target_noise_clip: NotNegative = 0.5
     """Largest such noise."""
-    exploration_noise: Positive = 0.1
+    exploration_noise: Deviation = 0.1
     """Deviation of the noise on the actions that are taken, between e^-6 and 1 (Fujimoto et al. 2018)."""
 
 

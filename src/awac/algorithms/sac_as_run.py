@@ -7,7 +7,7 @@ theta <- argmax E_{s ~ D}[min(Q(s, a), bound)], a ~ pi(s), through the sample. W
 nor critic learns there.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
+from awac.critics import critics_of
 from awac.figure8 import Row
 from awac.hyperparameters import Hyperparameters
 from awac.networks import CriticEnsemble, GaussianActor, Networks, Sizes
@@ -29,7 +30,7 @@ class Config(Hyperparameters):
 def networks(key: PRNGKeyArray, sizes: Sizes, config: Config) -> Networks:
     """Actor, critics that know no bound, and targets that start as copies of the critics."""
     actor_key, critic_key = jax.random.split(key)
-    critic = CriticEnsemble(critic_key, sizes, config.critic_hidden, config.critics, config.critic_norm, None)
+    critic = critics_of(critic_key, sizes, replace(config, q_upper_bound=None))
     actor = GaussianActor(actor_key, sizes, config.actor_hidden, config.std)
     return Networks(actor=actor, critic=critic, target_critic=critic)
 

@@ -102,6 +102,7 @@ def made_rows(names: Sequence[str], protocol: Protocol, output: Path | None = No
     missing: list[str] = []
     for name in names or ROWS:
         key = f"{name} {protocol.updates} {protocol.episodes} {protocol.seed} {protocol.source(name)}"
+        key += "" if protocol.experts == EXPERTS else f" {protocol.experts}"
         if key not in known:
             try:
                 known[key] = row(name, protocol)
