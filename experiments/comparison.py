@@ -5,8 +5,8 @@
     python experiments/comparison.py times FOLDER              on an idle machine: milliseconds per update of its runs
 
 A method's folder is FOLDER/TASK/METHOD-SEED. "offline" is the value after the last offline update, "final" the last one
-online (with two seeds: the mean, and half of what lies between them), "fall" how far the lowest value of the first
-6 000 environment steps lies below the offline one.
+online, "fall" how far the lowest value of the first 6 000 environment steps lies below the offline one: seed by seed,
+since a seed also draws the starts of its evaluation.
 """
 
 import json
@@ -40,22 +40,22 @@ class Curve(NamedTuple):
     steps: np.ndarray
     values: np.ndarray
 
-    def at_switch(self) -> float:
-        """After the last offline update, where there was one."""
-        return float(self.values[:, self.steps <= 0].mean(axis=0)[-1]) if (self.steps < 0).any() else math.nan
+    def at_switch(self) -> np.ndarray:
+        """After the last offline update (seeds,), where there was one."""
+        return self.values[:, self.steps <= 0][:, -1] if (self.steps < 0).any() else np.zeros(0)
 
-    def final(self) -> float:
-        """After the last environment step."""
-        return float(self.values[:, -1].mean()) if self.steps[-1] > 0 else math.nan
+    def final(self) -> np.ndarray:
+        """After the last environment step (seeds,), where there was one."""
+        return self.values[:, -1] if self.steps[-1] > 0 else np.zeros(0)
 
-    def spread(self) -> float:
-        """Half of what lies between the seeds there."""
-        return float(np.ptp(self.values[:, -1])) / 2 if self.steps[-1] > 0 and len(self.values) > 1 else math.nan
-
-    def dip(self) -> float:
-        """How far the first environment steps fall below the offline value."""
+    def falls(self) -> np.ndarray:
+        """How far the first environment steps fall below the offline value (seeds,)."""
         early = (self.steps > 0) & (self.steps <= SWITCH)
-        return self.at_switch() - float(self.values.mean(axis=0)[early].min()) if early.any() else math.nan
+        return (
+            self.at_switch() - self.values[:, early].min(axis=1)
+            if self.at_switch().size and early.any()
+            else np.zeros(0)
+        )
 
 
 def read(run: Path) -> dict[int, float]:
@@ -77,24 +77,23 @@ def shown(value: float, places: int = 1) -> str:
     return "" if math.isnan(value) else f"{value:,.{places}f}".replace(",", " ")
 
 
-def final(curve: Curve, places: int) -> str:
-    between = curve.spread()
-    return shown(curve.final(), places) + ("" if math.isnan(between) else f" ±{shown(between, places)}")
+def each(values: np.ndarray, places: int) -> str:
+    return ", ".join(shown(float(value), places) for value in values)
 
 
-def fall(dip: float, places: int) -> str:
-    return "none" if dip < 0 else shown(dip, places)
+def fall(curve: Curve, places: int) -> str:
+    return ", ".join("none" if value <= 0 else shown(float(value), places) for value in curve.falls())
 
 
 def table(folder: Path) -> None:
-    """Prints one row per method, the best on the first task first; seeds are those that finished, by task."""
+    """Prints one row per method, the best of the first seed on the first task first."""
     found = {task: {curve.method: curve for curve in curves(folder / task)} for task in TASKS}
     times = json.loads((folder / "times.json").read_text()) if (folder / "times.json").exists() else {}
     heads = [f"{name}: {what}" for name in TASKS.values() for what in ("offline", "final", "fall")]
-    print("| method | " + " | ".join([*heads, "seeds", "ms per update"]) + " |\n|---|" + "--:|" * (len(heads) + 2))
+    print("| method | " + " | ".join([*heads, "ms per update"]) + " |\n|---|" + "--:|" * (len(heads) + 1))
 
     def last(task: str, method: str) -> float:
-        return found[task][method].values[:, -1].mean() if method in found[task] else -math.inf
+        return found[task][method].values[0, -1] if method in found[task] else -math.inf
 
     methods = {name for methods in found.values() for name in methods}
     for method in sorted(methods, key=lambda method: [last(task, method) for task in TASKS], reverse=True):
@@ -102,12 +101,11 @@ def table(folder: Path) -> None:
         for task in TASKS:
             curve, places = found[task].get(method), 1 if task == "pointmass" else 0
             cells += (
-                [shown(curve.at_switch(), places), final(curve, places), fall(curve.dip(), places)]
+                [each(curve.at_switch(), places), each(curve.final(), places), fall(curve, places)]
                 if curve
                 else [""] * 3
             )
-        seeds = ", ".join(str(len(found[task][method].values)) if method in found[task] else "0" for task in TASKS)
-        print(f"| `{method}` | " + " | ".join([*cells, seeds, shown(times.get(method, math.nan))]) + " |")
+        print(f"| `{method}` | " + " | ".join([*cells, shown(times.get(method, math.nan))]) + " |")
 
 
 def figure(folder: Path, output: Path) -> None:
