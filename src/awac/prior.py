@@ -55,9 +55,10 @@ def load_prior(experiment: Experiment[Any], env: Guard) -> Prior:
         capacity = experiment.buffer_capacity
         text = "buffer_capacity is %d: nothing learns from the first %d of %d transitions of prior data"
         logger.warning(text, capacity, len(learned) - capacity, len(learned))
-    contents = {source: content(part) for source, part in zip(experiment.data, parts, strict=True)}
-    _warn_of_copies(experiment.data, parts)
-    return Prior(learned.transitions(), None if held_out is None else held_out.transitions(), contents)
+    contents = [content(part) for part in parts]
+    _warn_of_copies(experiment.data, contents)
+    found = dict(zip(experiment.data, contents, strict=True))
+    return Prior(learned.transitions(), None if held_out is None else held_out.transitions(), found)
 
 
 def _of_earlier_runs(source: str, data: Dataset) -> Dataset:
@@ -69,12 +70,13 @@ def _of_earlier_runs(source: str, data: Dataset) -> Dataset:
     return replace(data, episodes=tuple(episodes))
 
 
-def _warn_of_copies(sources: Sequence[str], parts: Sequence[Dataset]) -> None:
+def _warn_of_copies(sources: Sequence[str], contents: Sequence[str]) -> None:
     seen: dict[str, str] = {}
-    for source, part in zip(sources, parts, strict=True):
-        first = seen.setdefault(content(part), source)
-        if first is not source:
-            logger.warning("data: %s holds what %s holds; its transitions are drawn twice as often", source, first)
+    for source, found in zip(sources, contents, strict=True):
+        if found in seen:
+            text = "data: %s holds what %s holds; its transitions are drawn twice as often"
+            logger.warning(text, source, seen[found])
+        seen.setdefault(found, source)
 
 
 def content(data: Dataset) -> str:

@@ -101,9 +101,10 @@ def test_a_buffer_that_is_too_small_is_told(stored, caplog):
 
 def test_data_that_are_given_twice_are_told(stored, caplog):
     env = make(ENV)
-    load_prior(replace(defaults("bc", "paper", ENV), data=(stored, f"rollout={stored}")), env)
+    load_prior(replace(defaults("bc", "paper", ENV), data=(stored, stored, f"rollout={stored}")), env)
     env.close()
-    assert f"data: rollout={stored} holds what {stored} holds" in caplog.text
+    for source in (stored, f"rollout={stored}"):
+        assert f"data: {source} holds what {stored} holds" in caplog.text
 
 
 def transitions(generator, count, mean):
