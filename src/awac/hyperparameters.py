@@ -76,7 +76,7 @@ class Hyperparameters:
     """Fit a model of the data's policy also where the method has none, for `train/behavior_log_likelihood`; beside DAPG
     it learns offline alone."""
     actor_weight_decay: NotNegative = 1e-4
-    """Coupled L2 penalty on all parameters of the policy, log standard deviation included."""
+    """Coupled L2 penalty on all parameters of the policy, log standard deviation included, unless that is to stay."""
 
     def __post_init__(self) -> None:
         for name, hint in get_type_hints(type(self), include_extras=True).items():

@@ -43,16 +43,23 @@ def close(found, expected, rtol=1e-4, atol=1e-5):
 
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_adam_with_coupled_decay_on_every_parameter(name, scripted):
-    """The policy's L2 penalty joins its gradient before Adam, on all its parameters; beside it a data model's."""
+    """The policy's L2 penalty joins its gradient before Adam, on all its parameters; beside it a data model's.
+
+    A standard deviation that is to stay as it is has none.
+    """
     algorithm, config, state, batch = setting(name, actor_weight_decay=0.1)
     history = {part: [] for part in learning_parts(algorithm)}
     start = state.networks
     for _ in range(STEPS):
         for part, loss in learning_parts(algorithm).items():
             at = getattr(state.networks, part)
-            decay = {"actor": 0.1, "behavior": getattr(config, "behavior_weight_decay", 0.0)}.get(part, 0.0)
+            rate = {"actor": 0.1, "behavior": getattr(config, "behavior_weight_decay", 0.0)}.get(part, 0.0)
+            decay = jax.tree.map(lambda _, rate=rate: rate, at)
+            if part == "actor" and getattr(at, "fixed", False):
+                decay = eqx.tree_at(lambda actor: actor.log_std_logit, decay, 0.0)
             gradient = gradient_at(loss, part, state, batch, config)
-            history[part].append(jax.tree.map(lambda g, x, by=decay: np.float64(g) + by * np.float64(x), gradient, at))
+            penalized = jax.tree.map(lambda g, x, by: np.float64(g) + by * np.float64(x), gradient, at, decay)
+            history[part].append(penalized)
         state, _ = update(algorithm, config, state, batch)
     for part, gradients in history.items():
         rate = getattr(config, f"{part}_learning_rate")

@@ -1,5 +1,7 @@
 """Every method learns every process: Q to its analytic value, the policy to what the method's row of Figure 8 says."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -59,7 +61,7 @@ SETTINGS = {name: (name, {}) for name in ALGORITHMS} | {
     "bcq": ("bcq", {"behavior_hidden": (32, 32), "perturbation": 2.0}),
     "bear": ("bear", {"behavior_hidden": (32, 32), "warm_start": 0, "threshold": 10.0, "dual_learning_rate": 0.03}),
     # the multiplier at its floor: nothing holds the policy back, nor is anything taken from Q
-    "brac": ("brac", {"warm_start": 0, "initial_multiplier": 1e-3}),
+    "brac": ("brac", {"warm_start": 0, "initial_multiplier": math.exp(-5.0)}),
     # without its addition to the reward, which the oracle tests, Q is that of the process
     "brac_as_run": ("brac_as_run", {"reward_weight": 0.0, "advantage_clip": None}),
     "sac_bc": (
