@@ -51,11 +51,9 @@ class Curve(NamedTuple):
     def falls(self) -> np.ndarray:
         """How far the first environment steps fall below the offline value (seeds,)."""
         early = (self.steps > 0) & (self.steps <= SWITCH)
-        return (
-            self.at_switch() - self.values[:, early].min(axis=1)
-            if self.at_switch().size and early.any()
-            else np.zeros(0)
-        )
+        if not self.at_switch().size or not early.any():
+            return np.zeros(0)
+        return self.at_switch() - self.values[:, early].min(axis=1)
 
 
 def read(run: Path) -> dict[int, float]:

@@ -10,7 +10,7 @@ on one batch and from the networks as they stood before the step, applies the op
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -156,6 +156,15 @@ def fitting_behavior(algorithm: Algorithm) -> Algorithm:
     return replace(algorithm, networks=networks, behavior=behavior_loss)
 
 
+class Step(NamedTuple):
+    """What an optimiser step on some of the losses gives, and whether all of it was finite."""
+
+    parts: dict[str, Any]
+    optimizers: dict[str, Any]
+    metrics: Metrics
+    finite: Bool[Array, ""]
+
+
 def gradients(
     losses: Mapping[str, Loss], networks: Networks, batch: Batch, config: Hyperparameters, keys: Mapping[str, Any]
 ) -> tuple[dict[str, Any], Metrics]:
@@ -171,27 +180,25 @@ def gradients(
 
 def step_parts(
     losses: Mapping[str, Loss], state: State, batch: Batch, config: Hyperparameters, keys: Mapping[str, Any]
-) -> tuple[dict[str, Any], dict[str, Any], Metrics, Bool[Array, ""]]:
-    """One optimiser step on each loss: what learned, its optimisers, the metrics, and whether all was finite."""
+) -> Step:
+    """One optimiser step on each loss."""
     found, metrics = gradients(losses, state.dated(), batch, config, keys)
     parts, optimizers = {}, {}
     for part, gradient in found.items():
         parameters = eqx.filter(getattr(state.networks, part), eqx.is_inexact_array)
         change, optimizers[part] = optimizer(config, part).update(gradient, state.optimizers[part], parameters)
         parts[part] = eqx.apply_updates(getattr(state.networks, part), change)
-    return parts, optimizers, metrics, all_finite((found, metrics))
+    return Step(parts, optimizers, metrics, all_finite((found, metrics)))
 
 
-def skip_parts(
-    step: Callable[[], tuple[dict[str, Any], dict[str, Any], Metrics, Bool[Array, ""]]], state: State, due: Any
-) -> tuple[dict[str, Any], dict[str, Any], Metrics, Bool[Array, ""]]:
+def skip_parts(step: Callable[[], Step], state: State, due: Any) -> Step:
     """The same where `due`; elsewhere parts and optimisers as they are, and metrics of zero."""
 
-    def rest() -> tuple[dict[str, Any], dict[str, Any], Metrics, Bool[Array, ""]]:
+    def rest() -> Step:
         parts, optimizers, metrics, _ = jax.eval_shape(step)
         kept = {part: getattr(state.networks, part) for part in parts}
         zeros = {name: jnp.zeros((), value.dtype) for name, value in metrics.items()}
-        return kept, {part: state.optimizers[part] for part in optimizers}, zeros, jnp.bool_(True)
+        return Step(kept, {part: state.optimizers[part] for part in optimizers}, zeros, jnp.bool_(True))
 
     return jax.lax.cond(due, step, rest)
 
@@ -235,16 +242,15 @@ def update(algorithm: Algorithm, config: Hyperparameters, state: State, batch: B
         losses |= {part: cloning_first(losses[part], other) for part, other in meanwhile.items() if part in losses}
     late = {part: loss for part, loss in losses.items() if part in DELAYED and config.actor_period > 1}
     early = {part: loss for part, loss in losses.items() if part not in late}
-    parts, optimizers, metrics, finite = step_parts(early, state, batch, config, keys)
+    done = step_parts(early, state, batch, config, keys)
     if late:
         due = (state.step + 1) % config.actor_period == 0
-        step = skip_parts(lambda: step_parts(late, state, batch, config, keys), state, due)
-        parts, optimizers, metrics, finite = parts | step[0], optimizers | step[1], metrics | step[2], finite & step[3]
-    networks = replace(state.networks, **parts)
-    networks = move_targets(networks, config, state.step + 1)
-    return applied(
-        state, State(networks, optimizers, next_key, state.step + 1, state.online, state.halted), metrics, finite
-    )
+        rest = skip_parts(lambda: step_parts(late, state, batch, config, keys), state, due)
+        parts, optimizers = done.parts | rest.parts, done.optimizers | rest.optimizers
+        done = Step(parts, optimizers, done.metrics | rest.metrics, done.finite & rest.finite)
+    networks = move_targets(replace(state.networks, **done.parts), config, state.step + 1)
+    moved = State(networks, done.optimizers, next_key, state.step + 1, state.online, state.halted)
+    return applied(state, moved, done.metrics, done.finite)
 
 
 def applied(state: State, moved: State, metrics: Metrics, finite: Bool[Array, ""]) -> tuple[State, Metrics]:

@@ -1,9 +1,8 @@
 """Behaviour cloning in one call: the paper's way to sub-optimal prior data (section VI-A)."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
-
-import numpy as np
 
 from awac.algorithms import ALGORITHMS
 from awac.config import defaults
@@ -45,7 +44,7 @@ def clone_policy(
     experiment = defaults("bc", "paper", env_id)
     config = experiment.hyperparameters
     if hidden is not None:
-        config = type(config)(**{**vars(config), "actor_hidden": hidden})
+        config = replace(config, actor_hidden=hidden)
     transitions = dataset.transitions()
     scaling = Scaling.of_space(transitions.observations.shape[1], action_space)
     learner = Learner(ALGORITHMS["bc"], config, scaling, seed, transitions.size)
@@ -57,8 +56,3 @@ def clone_policy(
         if progress is not None:
             progress(start + count, metrics)
     return learner
-
-
-def noisy(learner: Learner) -> Callable[[np.ndarray], np.ndarray]:
-    """The stochastic policy, as roll-outs take it."""
-    return lambda observations: learner.act(observations, deterministic=False)

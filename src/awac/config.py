@@ -9,11 +9,12 @@ from typing import Any, Generic, Literal, TypeVar, cast, get_type_hints
 
 import numpy as np
 
+from awac.algorithm import Algorithm
 from awac.algorithms import ALGORITHMS
 from awac.envs.options import EnvOptions
 from awac.errors import ConfigError, at_least
 from awac.hyperparameters import Hyperparameters, check_kind
-from awac.presets import PRESETS, domain
+from awac.presets import PRESETS, domain, presets_of
 
 STREAMS = ("environment", "evaluation", "exploration")  # independent seeds, all from the experiment's one
 H = TypeVar("H", bound=Hyperparameters)
@@ -93,9 +94,8 @@ class Experiment(Generic[H]):
     """Where metrics go besides metrics.jsonl and TensorBoard."""
 
     def __post_init__(self) -> None:
-        if self.algorithm not in ALGORITHMS:
-            raise ConfigError(f"algorithm is {self.algorithm!r}; allowed: {', '.join(sorted(ALGORITHMS))}")
-        self._convert()
+        method = _method(self.algorithm)
+        self._convert(method)
         positive = ("interval", "batch_size", "buffer_capacity", "return_steps", "evaluation_interval")
         positive += ("evaluation_episodes", "evaluation_parallel", "log_interval", "checkpoint_interval", "deadline")
         for name in positive:
@@ -125,7 +125,7 @@ class Experiment(Generic[H]):
             raise ConfigError(f"{text}; allowed: multiples of actor_period={period}")
         self._check_fields()
 
-    def _convert(self) -> None:
+    def _convert(self, method: Algorithm) -> None:
         """Takes dictionaries, lists and paths for what they stand for, as people write them in Python."""
         for name in ("mix", "relabel"):
             shares: Any = getattr(self, name)
@@ -144,7 +144,7 @@ class Experiment(Generic[H]):
             if isinstance(value := getattr(self, name), np.generic):
                 object.__setattr__(self, name, value.item())
             check_kind(name, getattr(self, name), hint)
-        if not isinstance(self.hyperparameters, ALGORITHMS[self.algorithm].config):
+        if not isinstance(self.hyperparameters, method.config):
             own = type(self.hyperparameters).__module__.rpartition(".")[2]
             text = f"algorithm is {self.algorithm}, and hyperparameters are those of {own}"
             raise ConfigError(f"{text}; allowed: its own, as in defaults({self.algorithm!r})")
@@ -175,10 +175,7 @@ def from_json(values: Mapping[str, Any]) -> Experiment[Any]:
     Raises:
         ConfigError: a key is unknown or missing, or a value is not allowed.
     """
-    name = values.get("algorithm")
-    if name not in ALGORITHMS:
-        raise ConfigError(f"algorithm={name!r}; allowed: {', '.join(sorted(ALGORITHMS))}")
-    own = _filled(ALGORITHMS[name].config, values.get("hyperparameters", {}))
+    own = _filled(_method(values.get("algorithm")).config, values.get("hyperparameters", {}))
     return _filled(Experiment, {**values, "hyperparameters": own})
 
 
@@ -189,6 +186,12 @@ def from_older_json(values: Mapping[str, Any]) -> Experiment[Any]:
     start = to_json(defaults(algorithm, known, values.get("env", "")))
     own = {**start["hyperparameters"], **values.get("hyperparameters", {})}
     return from_json({**start, **values, "hyperparameters": own})
+
+
+def _method(name: Any) -> Algorithm:
+    if name not in ALGORITHMS:
+        raise ConfigError(f"algorithm is {name!r}; allowed: {', '.join(sorted(ALGORITHMS))}")
+    return ALGORITHMS[name]
 
 
 def _filled(kind: Any, values: Mapping[str, Any]) -> Any:
@@ -209,14 +212,12 @@ def defaults(algorithm: str = "awac", preset: str = "paper", env: str = "awac/Pe
     Raises:
         ConfigError: no such algorithm, or no such preset of it.
     """
-    if algorithm not in ALGORITHMS:
-        raise ConfigError(f"algorithm={algorithm!r}; allowed: {', '.join(sorted(ALGORITHMS))}")
-    presets = sorted(name for owner, name in PRESETS if owner == algorithm)
-    if preset not in presets:
-        raise ConfigError(f"preset={preset!r}; allowed for {algorithm}: {', '.join(presets)}")
+    method = _method(algorithm)
+    if preset not in presets_of(algorithm):
+        raise ConfigError(f"preset is {preset!r}; allowed for {algorithm}: {', '.join(presets_of(algorithm))}")
     levels = PRESETS[algorithm, preset]
     values = {**levels.get("all", {}), **levels.get(domain(env), {})}
-    own = {f.name for f in dataclasses.fields(ALGORITHMS[algorithm].config)}
-    hyperparameters = ALGORITHMS[algorithm].config(**{k: v for k, v in values.items() if k in own})
+    own = {f.name for f in dataclasses.fields(method.config)}
+    hyperparameters = method.config(**{k: v for k, v in values.items() if k in own})
     rest = {k: v for k, v in values.items() if k not in own}
     return Experiment(hyperparameters=hyperparameters, algorithm=algorithm, preset=preset, env=env, **rest)

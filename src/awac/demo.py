@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from awac import storage
-from awac.clone import clone_policy, noisy
+from awac.clone import clone_policy
 from awac.config import Experiment, defaults, seed_of
 from awac.data.generate import Collection, collect
 from awac.data.sources import load
@@ -117,7 +117,7 @@ def clone_rollouts(options: DemoOptions, experiment: Experiment[Any], display: D
     display.message(f"clone of {len(demonstrations.episodes)} demonstrations: success {success:.0%}")
     recipe = {"command": "awac demo", "clone_of": DEMONSTRATIONS, "seed": options.seed}
     rollouts = Collection(ENV, options.clone_episodes, seed_of(experiment, "exploration"), recipe=recipe)
-    folder = write(collect(noisy(learner), rollouts), clone_folder(options), env_id=ENV, overwrite=True)
+    folder = write(collect(learner.act, rollouts), clone_folder(options), env_id=ENV, overwrite=True)
     display.message(f"{options.clone_episodes} roll-outs of the clone: {folder}")
     return success
 

@@ -1,5 +1,6 @@
 """What a person sees while a run goes on: a live panel on a terminal, one plain line per evaluation elsewhere."""
 
+import math
 import os
 import time
 from collections import deque
@@ -33,7 +34,7 @@ SHOWN = {
 
 def clock_time(seconds: float) -> str:
     """`1:02:03` or `2:03`; `-:--` for what cannot be known yet."""
-    if seconds != seconds or seconds == float("inf"):
+    if not math.isfinite(seconds):
         return "-:--"
     minutes, second = divmod(round(max(seconds, 0.0)), 60)
     hours, minute = divmod(minutes, 60)
@@ -158,7 +159,7 @@ class Display:
     def pace(self) -> str:
         """Speed and time left, in words."""
         speed = self.speed.per_second()
-        rate = f"{speed:,.0f}" if speed == speed else "-"
+        rate = f"{speed:,.0f}" if not math.isnan(speed) else "-"
         return f"{rate} steps/s, {clock_time(self.left())} left"
 
     def line(self) -> Text:

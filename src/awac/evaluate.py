@@ -130,7 +130,7 @@ def summarize(episodes: list[Episode], env: Env) -> Evaluation:
         final = np.array([success[-1] for success in successes])
     needed: int | None = getattr(env.unwrapped, "dapg_success_steps", None)
     return Evaluation(
-        returns=np.array([episode.rewards.sum(dtype=np.float64) for episode in episodes]),
+        returns=np.array([episode.total_reward for episode in episodes]),
         lengths=lengths,
         success_any=None if counts is None else counts > 0,
         success_final=final,

@@ -19,7 +19,7 @@ from awac.journal import Journal
 from awac.lock import FolderLock
 from awac.run import LOCK, RunFolder
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def episodes_of(batch: Batch, source: str, success: np.ndarray | None = None) -> list[Episode]:
@@ -107,4 +107,4 @@ def catch_up(run: Path) -> None:
             write_experience(journal, count, tuple(meta["cuts"]), folder.experience, experiment, env)
         finally:
             env.close()
-    log.warning("%s: of a run that was stopped, %d steps up to its newest checkpoint", folder.experience, count)
+    logger.warning("%s: of a run that was stopped, %d steps up to its newest checkpoint", folder.experience, count)

@@ -63,4 +63,4 @@ class OrnsteinUhlenbeck:
         return (self.low + 0.5 * (unit + 1.0) * (self.high - self.low)).astype(np.float32)
 
 
-PROCESSES = {"uniform": Uniform, "ou": OrnsteinUhlenbeck, "ornstein_uhlenbeck": OrnsteinUhlenbeck}
+PROCESSES = ("uniform", "ou", "ornstein_uhlenbeck")

@@ -105,7 +105,7 @@ def _check_place(place: Path) -> None:
     except (OSError, ValueError):
         found = None
     if not (isinstance(found, dict) and cast("dict[str, Any]", found).get("format") == FORMAT):
-        raise ConfigError(f"output: its contract {place} would replace a file that is none; choose another name")
+        raise ConfigError(f"output: the contract would replace {place}, which is no contract; choose another name")
 
 
 def contract(policy: Policy, name: str, model: bytes) -> dict[str, object]:

@@ -16,16 +16,17 @@ class Range(NamedTuple):
     words: str
 
     def allows(self, value: float) -> bool:
-        """Whether it may be `value`; a low end of 0 in "more than 0" is out."""
-        return (self.low < value if self.words.startswith("more") else self.low <= value) and value <= self.high
+        """Whether it may be `value`."""
+        return self.low <= value <= self.high
 
 
-Positive = Annotated[float, Range(0.0, math.inf, "more than 0")]
+Positive = Annotated[float, Range(math.ulp(0.0), math.inf, "more than 0")]  # the least number above it
 NotNegative = Annotated[float, Range(0.0, math.inf, "0 or more")]
 Share = Annotated[float, Range(0.0, 1.0, "0 to 1")]
 Deviation = Annotated[float, Range(math.exp(-6.0), 1.0, "e^-6 to 1")]  # what the Gaussian policy can have
 LogDeviation = Annotated[float, Range(-6.0, 0.0, "-6 to 0")]
 Multiplier = Annotated[float, Range(math.exp(-5.0), math.exp(10.0), "e^-5 to e^10")]  # where the dual ends
+Exponent = Annotated[float, Range(math.nextafter(1.0, 2.0), math.inf, "more than 1")]  # of a convex power
 Count = Annotated[int, Range(1, math.inf, "1 or more")]
 CountFromZero = Annotated[int, Range(0, math.inf, "0 or more")]
 

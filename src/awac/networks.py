@@ -182,9 +182,12 @@ class CriticEnsemble(eqx.Module):
         repeated = jnp.broadcast_to(observations, (*actions.shape[:-1], observations.shape[-1]))
         pairs = jnp.concatenate([repeated, actions], axis=-1)
         values = jnp.stack([jnp.squeeze(member(pairs), axis=-1) for member in self.members])
-        if self.upper_bound is None:
-            return values
-        return values - jax.lax.stop_gradient(jax.nn.relu(values - self.upper_bound))
+        return read_at_most(values, self.upper_bound)
+
+
+def read_at_most(values: Float[Array, "*any"], bound: float | None) -> Float[Array, "*any"]:
+    """Values above `bound` read as the bound, while their gradient passes."""
+    return values if bound is None else values - jax.lax.stop_gradient(jax.nn.relu(values - bound))
 
 
 def lower_q(

@@ -10,7 +10,7 @@ from awac.video import RendererUnavailable, record
 
 
 def leave(session: Session, metrics: Mapping[str, float]) -> None:
-    """Writes all of it. The summary comes after what a resume makes again where there is none, the film after that.
+    """Writes policy, experience, summary and film, in this order: without a summary a resume makes the first two again.
 
     Raises:
         StorageError: something cannot be written; `awac resume` tries again.

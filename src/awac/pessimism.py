@@ -117,7 +117,12 @@ def sampled_gap(
             even, own = jnp.split(values, [count], axis=1)
             values = jnp.concatenate([even, calibrate(own, earned[0])], axis=1)
         soft_maxima = soft_maximum(values, log_densities.T, temperature)
-        return jnp.sum(conservative_gap(soft_maxima, critic(observations, data_actions)))
+        held = critic(observations, data_actions)
+        if (
+            critic.upper_bound is not None
+        ):  # targets stop there, so that no TD error would hold what the gap goes on lifting
+            held = jnp.where(held < critic.upper_bound, held, jax.lax.stop_gradient(held))
+        return jnp.sum(conservative_gap(soft_maxima, held))
 
     rows = (batch.observations, batch.actions, jnp.moveaxis(actions, 0, 1), log_densities.T)
     return mean_in_parts(gap, critic, rows if returns is None else (*rows, returns))

@@ -9,7 +9,8 @@ HAND: Overrides = {"q_upper_bound": 0.0}  # rewards of -1 and 0: no return is ab
 PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
     # Nair et al. 2020, Table II and appendix B
     ("awac", "paper"): {"all": {}, "hand": HAND, "locomotion": {"temperature": 1.0}},
-    # the released code (rlkit, examples/awac), value by value; its launchers for hand and MuJoCo
+    # the released code (rlkit, examples/awac), value by value; its launchers for hand and MuJoCo. This library's stay
+    # the initial weights, targets that begin as copies, and a bound on Q whose gradient passes
     ("awac", "authors"): {
         "all": {
             "critic_hidden": (256, 256),
@@ -156,7 +157,8 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
         },
         "hand": HAND,
     },
-    # rail-berkeley/rlkit with `brac=True`, and their scripts for the hand; elsewhere the authors' AWAC in all else
+    # rail-berkeley/rlkit with `brac=True`, and their scripts for the hand; elsewhere the authors' AWAC but for V,
+    # which is that of the mean action everywhere
     ("brac_as_run", "paper"): {
         "all": {"offline_batch_size": 128},
         "hand": HAND,
@@ -241,15 +243,21 @@ PRESETS: dict[tuple[str, str], dict[str, Overrides]] = {
     ("sac_bc", "paper"): {"all": {}, "hand": HAND | {"entropy_backup": False}},
 }
 
-ROBOTS = {"SawyerPush": "push", "SawyerDrawer": "drawer", "ClawValve": "valve", "HandReposition": "reposition"}
+DOMAINS: Mapping[str, str] = {  # by the beginning of an id
+    **dict.fromkeys(("awac/PenBinary", "awac/DoorBinary", "awac/RelocateBinary"), "hand"),
+    "awac/SawyerPush": "push",
+    "awac/SawyerDrawer": "drawer",
+    "awac/ClawValve": "valve",
+    "awac/HandReposition": "reposition",
+    **dict.fromkeys(("HalfCheetah", "Walker2d", "Ant", "awac/Ant", "Hopper"), "locomotion"),
+}
 
 
 def domain(env: str) -> str:
-    """`hand`, `locomotion`, a value of `ROBOTS`, or `other`: what a task is where settings differ."""
-    if env.startswith("awac/") and env.split("/")[1].split("Binary")[0] in ("Pen", "Door", "Relocate"):
-        return "hand"
-    for name, task in ROBOTS.items():
-        if env.startswith(f"awac/{name}"):
-            return task
-    names = ("HalfCheetah", "Walker2d", "Ant", "Hopper")
-    return "locomotion" if env.removeprefix("awac/").startswith(names) else "other"
+    """A value of `DOMAINS`, or `other`: what a task is where settings differ."""
+    return next((task for start, task in DOMAINS.items() if env.startswith(start)), "other")
+
+
+def presets_of(algorithm: str) -> list[str]:
+    """The names of a method's presets, sorted."""
+    return sorted(name for owner, name in PRESETS if owner == algorithm)

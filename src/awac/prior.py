@@ -11,8 +11,7 @@ from awac.collect import action_bounds, size_of
 from awac.config import Experiment
 from awac.data.dataset import Dataset, join
 from awac.data.repair import known_task
-from awac.data.sources import load
-from awac.data.sources import split as named
+from awac.data.sources import load, split
 from awac.data.validate import Spaces
 from awac.envs.guard import Guard
 from awac.errors import ConfigError, DataError
@@ -42,12 +41,12 @@ def load_prior(experiment: Experiment[Any], env: Guard) -> Prior:
         return Prior()
     spaces = Spaces(size_of(env.observation_space), *action_bounds(env))
     options: dict[str, Any] = dict(experiment.env_options)
-    task = known_task(experiment.env, **options)  # rewards of another one offline than online are no critic's
+    task = known_task(experiment.env, **options)  # no critic learns one task's rewards offline and another's online
     parts = [
         _of_earlier_runs(source, load([source], download=experiment.download, spaces=spaces, task=task))
         for source in experiment.data
     ]
-    learned, held_out = split(join(parts), experiment)
+    learned, held_out = hold_out(join(parts), experiment)
     present = {episode.provenance.name.lower() for episode in learned} | {"online"}
     for name in sorted({name for name, _ in experiment.mix} - present):
         logger.warning("mix: nothing in the prior data is a %s; its share is drawn from all that is there", name)
@@ -63,7 +62,7 @@ def load_prior(experiment: Experiment[Any], env: Guard) -> Prior:
 
 def _of_earlier_runs(source: str, data: Dataset) -> Dataset:
     """What was online to the run that lived through it is a roll-out to this one, unless the source says otherwise."""
-    if named(source)[0] is not None:
+    if split(source)[0] is not None:
         return data
     own = {Provenance.ONLINE: Provenance.ROLLOUT}
     episodes = (replace(episode, provenance=own.get(episode.provenance, episode.provenance)) for episode in data)
@@ -100,7 +99,7 @@ def check_unchanged(then: Mapping[str, str], now: Mapping[str, str]) -> None:
         raise DataError(f"other prior data than the run began with; put those back: {'; '.join(texts)}")
 
 
-def split(data: Dataset, experiment: Experiment[Any]) -> tuple[Dataset, Dataset | None]:
+def hold_out(data: Dataset, experiment: Experiment[Any]) -> tuple[Dataset, Dataset | None]:
     """The data without `held_out_episodes` of their episodes, evenly spaced, and those."""
     count, total = experiment.held_out_episodes, len(data.episodes)
     if not count:
@@ -108,9 +107,9 @@ def split(data: Dataset, experiment: Experiment[Any]) -> tuple[Dataset, Dataset 
     if count >= total:
         raise ConfigError(f"held_out_episodes={count} leaves nothing of {total} episodes to learn from")
     chosen = {(2 * place + 1) * total // (2 * count) for place in range(count)}
-    parts = (tuple(e for n, e in enumerate(data) if (n in chosen) == out) for out in (False, True))
-    learned, held_out = (replace(data, episodes=episodes) for episodes in parts)
-    return learned, held_out
+    learned = tuple(episode for place, episode in enumerate(data) if place not in chosen)
+    held_out = tuple(episode for place, episode in enumerate(data) if place in chosen)
+    return replace(data, episodes=learned), replace(data, episodes=held_out)
 
 
 def scaling_for(experiment: Experiment[Any], env: Guard, prior: Batch | None) -> Scaling:

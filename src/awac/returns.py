@@ -17,7 +17,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, Scalar
 
 from awac.batch import Batch
 from awac.hyperparameters import Hyperparameters
-from awac.networks import CRITIC_FINAL_SCALE, MLP, Networks, Sizes
+from awac.networks import CRITIC_FINAL_SCALE, MLP, Networks, Sizes, read_at_most
 from awac.objectives import td_loss
 
 CHUNK = 4096  # observations at a time: the hidden layers of a whole ring would not fit
@@ -45,9 +45,7 @@ class ValueFunction(eqx.Module):
     def __call__(self, observations: Float[Array, "*batch observation"]) -> Float[Array, "*batch"]:
         """The value of each observation."""
         values = self.scale * jnp.squeeze(self.network(observations), axis=-1)
-        if self.upper_bound is None:
-            return values
-        return values - jax.lax.stop_gradient(jax.nn.relu(values - self.upper_bound))
+        return read_at_most(values, self.upper_bound)
 
 
 def return_scale(discount: float) -> float:

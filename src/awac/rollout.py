@@ -100,9 +100,10 @@ def collect_episodes(
         EnvironmentFault: too many faults.
     """
     with contextlib.ExitStack() as stack:
-        envs = [make(env_id, **(options or {})) for _ in range(min(parallel, episodes))]
-        for env in envs:
-            stack.callback(env.close)
+        envs: list[Env] = []
+        for _ in range(min(parallel, episodes)):
+            envs.append(make(env_id, **(options or {})))
+            stack.callback(envs[-1].close)
         return play(envs, act, episodes, seed, provenance, env_id)
 
 

@@ -68,7 +68,7 @@ class RunFolder:
             path.mkdir(parents=True, exist_ok=True)
             names = {entry.name for entry in path.iterdir()}
         foreign = {name for name in names if not name.startswith(storage.TEMPORARY)} - _MADE_FIRST
-        if foreign and not {CONFIG, SYSTEM} <= names:  # others have a config.json too
+        if foreign and not {CONFIG, SYSTEM} <= names:  # a config.json alone may be another program's
             raise ConfigError(f"{path} is neither empty nor a run: it holds {', '.join(sorted(foreign))}")
         with ExitStack() as stack:
             lock = stack.enter_context(FolderLock(path / LOCK))
@@ -124,7 +124,7 @@ class RunFolder:
         if self.lock is not None:
             self.lock.release()
 
-    def check_config(self, new: Mapping[str, Any], may_change: Collection[str] = ("logging",)) -> None:
+    def check_config(self, new: Mapping[str, Any], may_change: Collection[str]) -> None:
         """Compares a configuration with the run's own; called before a resume.
 
         Args:

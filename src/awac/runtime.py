@@ -94,12 +94,13 @@ class Policy:
             means, raw_log_stds = self._outputs(observations)
             if self.head.kind == "gaussian":
                 means = np.tanh(means)
+            values = means
             if not deterministic:
                 if generator is None:
                     raise ConfigError("a stochastic action needs a generator: pass numpy.random.default_rng(seed)")
                 stds = np.exp(self.head.log_std(raw_log_stds))
-                means = means + stds * generator.standard_normal(means.shape, np.float32)
-            units = np.tanh(means) if self.head.kind == "tanh_gaussian" else means
+                values = means + stds * generator.standard_normal(means.shape, np.float32)
+            units = np.tanh(values) if self.head.kind == "tanh_gaussian" else values
         scaling = self.scaling
         # The bounds hold to the last bit, whatever the rounding of the scaling (and for the unsquashed samples).
         return np.minimum(np.maximum(scaling.from_unit(units), scaling.action_low), scaling.action_high)

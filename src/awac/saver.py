@@ -13,14 +13,10 @@ from awac.errors import StorageError
 
 Collect = Callable[[], tuple[Parts, Mapping[str, Any]]]
 
-_GONE = {
-    errno.ENOENT,
-    errno.ENOTDIR,
-    errno.EROFS,
-    errno.EACCES,
-    errno.EPERM,
-    errno.ESTALE,
-}  # waiting cures none of these
+_KEEP = 3  # newest checkpoints
+_QUIET = 60.0  # seconds between two messages
+# waiting cures none of these
+_GONE = {errno.ENOENT, errno.ENOTDIR, errno.EROFS, errno.EACCES, errno.EPERM, errno.ESTALE}
 
 logger = logging.getLogger(__name__)
 
@@ -33,24 +29,18 @@ class Saver:
 
     Args:
         root: The folder of all checkpoints.
-        keep: How many of the newest to keep.
         attempts: Failures in a row that end the run.
-        quiet: Seconds between two messages.
         clock: Monotonic seconds.
     """
 
     def __init__(
         self,
         root: Path,
-        keep: int = 3,
         attempts: int = 3,
-        quiet: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._root = root
-        self._keep = keep
         self._attempts = attempts
-        self._quiet = quiet
         self._clock = clock
         self._failures = 0
         self._last_message = float("-inf")
@@ -77,7 +67,7 @@ class Saver:
             parts, meta = collect()
             if self._saved == (step, meta) and not (best or again):
                 return True
-            checkpoint.save(self._root, step, parts, meta, self._keep, best)
+            checkpoint.save(self._root, step, parts, meta, _KEEP, best)
         except StorageError as error:
             self._failures += 1
             if last or self._failures >= self._attempts or _is_gone(error):
@@ -90,7 +80,7 @@ class Saver:
 
     def _report(self, step: int, error: StorageError) -> None:
         now = self._clock()
-        if now - self._last_message < self._quiet:
+        if now - self._last_message < _QUIET:
             return
         self._last_message = now
         message = "checkpoint of step %d not saved, failure %d of %d: %s"

@@ -75,14 +75,14 @@ class Session:
             self.progress = Progress()
             self.recent: deque[EpisodeRecord] = deque(maxlen=RECENT)
             self.metrics: dict[str, float] = {}
-            self.started, self.first = time.monotonic(), 0
+            self.start_time, self.start_total = time.monotonic(), 0
             stack.pop_all()
 
-    def make_env(self, render_mode: str | None = None) -> Guard:
+    def make_env(self) -> Guard:
         """The experiment's environment."""
         experiment = self.experiment
         options: dict[str, Any] = dict(experiment.env_options)
-        return make(experiment.env, render_mode, isolate=experiment.isolate, deadline=experiment.deadline, **options)
+        return make(experiment.env, isolate=experiment.isolate, deadline=experiment.deadline, **options)
 
     @cached_property
     def writer(self) -> MetricsWriter:
@@ -124,7 +124,7 @@ class Session:
         experiment = self.experiment
         if self.progress.offline < experiment.offline_steps:
             batch_size = experiment.offline_batch_size or experiment.batch_size
-            # one provenance is not there yet: shares begin with the online phase
+            # nothing is online yet: the shares of `mix` begin with the online phase
             self._update(experiment.interval, self.sampling(batch_size)._replace(mix=(), newest=0))
             self.progress = replace(self.progress, offline=self.progress.offline + experiment.interval)
             return
@@ -139,12 +139,12 @@ class Session:
         self._update(round(experiment.interval * experiment.updates_per_step), self.sampling(experiment.batch_size))
 
     def sampling(self, batch_size: int) -> Sampling:
-        """How online batches are drawn."""
+        """How batches are drawn online; offline, `advance` leaves out `mix` and `newest`."""
         newest = self.experiment.interval if self.learner.algorithm.on_policy else 0
         return Sampling(batch_size, self.mix, self.experiment.return_steps, newest, self.relabelling)
 
     def _collect(self, act: Act, steps: int) -> None:
-        self.metrics = {}  # those of an update before it: where none follows, there is nothing to tell
+        self.metrics = {}  # those of an earlier update must not be logged where none follows
         batch = self.collector.collect(act, steps)
         if self.collector.previous_truncated:
             self.learner.truncate_newest()
@@ -195,7 +195,7 @@ class Session:
 
     def log(self) -> None:
         """Writes the metrics of the last update, of the recent episodes, and of the clock."""
-        seconds = time.monotonic() - self.started
+        seconds = time.monotonic() - self.start_time
         share = self.metrics.get("train/weight_effective_sample_size", 1.0)
         if share < COLLAPSED:
             logger.warning(
@@ -203,7 +203,7 @@ class Session:
             )
         timing = {
             "time/elapsed": seconds,
-            "time/fps": (self.total - self.first) / seconds,
+            "time/fps": (self.total - self.start_total) / seconds,
             "time/total_timesteps": self.progress.online,
         }
         fit = {} if self.held_out is None else self.learner.behavior_metrics(self.held_out)
@@ -230,8 +230,8 @@ class Session:
         done, total = self.phase_steps
         return done % every == 0 or done == total
 
-    def is_best(self, metrics: Mapping[str, float]) -> bool:
-        """Whether an evaluation is the best so far, by its success and then its return; takes note of it if it is."""
+    def note_if_best(self, metrics: Mapping[str, float]) -> bool:
+        """Notes an evaluation that is the best so far, by its success and then its return; whether it was."""
         value = (metrics.get("eval/success_rate", 0.0), metrics["eval/mean_reward"])  # some tasks tell of success alone
         if value <= self.progress.best:
             return False
@@ -260,7 +260,7 @@ class Session:
         check_unchanged(meta.pop("prior", {}), self.contents)  # checkpoints of earlier versions do not say
         count, position = meta.pop("journal"), meta.pop("metrics")
         self.progress = Progress.from_json(meta)
-        self.first = self.total
+        self.start_total = self.total
         self.journal.truncate(count)
         self._replay(self.journal.read(count))
         self.learner.restore(saved.parts["learner"])
@@ -268,7 +268,7 @@ class Session:
         self.recent.extend(records_from_array(saved.parts["recent"]["records"]))
         checkpoint.discard_newer(saved)
         self.writer = MetricsWriter.resume(self.folder.path, position, self.step, self._trackers())
-        if self.folder.policy.exists() and not self.summarized:  # of an earlier stop: nobody shall take it for today's
+        if self.folder.policy.exists() and not self.summarized:  # of an earlier stop: not the present policy
             storage.remove_folder(self.folder.policy)
 
     def _replay(self, batch: Batch | None) -> None:

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, PRNGKeyArray, Scalar
 
 from awac.batch import Batch
 from awac.critics import bellman_loss, critics_of
-from awac.hyperparameters import Hyperparameters, NotNegative, Positive
+from awac.hyperparameters import Count, Hyperparameters, NotNegative, Positive
 from awac.networks import CriticEnsemble, Networks, Sizes, TanhGaussianActor, lower_q
 from awac.objectives import entropy_dual_loss, soft_value
 
@@ -20,8 +20,8 @@ from awac.objectives import entropy_dual_loss, soft_value
 class SoftHyperparameters(Hyperparameters):
     """Settings of soft actor-critic; sizes and rates are those of Haarnoja et al. 2018."""
 
-    actor_hidden: tuple[int, ...] = (256, 256)
-    critic_hidden: tuple[int, ...] = (256, 256)
+    actor_hidden: tuple[Count, ...] = (256, 256)
+    critic_hidden: tuple[Count, ...] = (256, 256)
     actor_weight_decay: NotNegative = 0.0
     initial_temperature: Positive = 1.0
     """alpha before the first update."""

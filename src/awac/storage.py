@@ -59,7 +59,7 @@ def make_folder(folder: Path) -> None:
     with reported(folder):
         if not folder.is_dir():
             os.mkdir(folder)  # noqa: PTH102  through `os`, as all changes of the disk in this file: tests hook them there
-            _sync(folder.parent)
+            sync(folder.parent)
 
 
 def make_parents(path: Path) -> None:
@@ -85,7 +85,7 @@ def write_file(path: Path, content: bytes) -> None:
     write_new(temporary, content)
     with reported(path, len(content)):
         os.replace(temporary, path)  # noqa: PTH105  see make_folder
-        _sync(path.parent)
+        sync(path.parent)
 
 
 def temporary_name(path: Path) -> Path:
@@ -106,9 +106,9 @@ def begin_folder(path: Path) -> Path:
 def publish(temporary: Path, path: Path) -> None:
     """Gives a finished folder, all of whose files are synced, its name. `path` must not exist."""
     with reported(path):
-        _sync(temporary)
+        sync(temporary)
         os.rename(temporary, path)  # noqa: PTH104  see make_folder
-        _sync(path.parent)
+        sync(path.parent)
 
 
 def previous_name(path: Path) -> Path:
@@ -135,7 +135,7 @@ def remove_file(path: Path) -> None:
     """Removes a file, where it is there."""
     with reported(path), contextlib.suppress(FileNotFoundError):
         os.unlink(path)  # noqa: PTH108  see make_folder
-        _sync(path.parent)
+        sync(path.parent)
 
 
 def remove_folder(path: Path) -> None:
@@ -145,13 +145,13 @@ def remove_folder(path: Path) -> None:
         if temporary.exists():
             shutil.rmtree(temporary)
         os.rename(path, temporary)  # noqa: PTH104  see make_folder
-        _sync(path.parent)
+        sync(path.parent)
         shutil.rmtree(temporary)
 
 
 def clean(folder: Path) -> list[str]:
     """Removes what earlier crashes left unfinished in `folder` and returns the names."""
-    stale = sorted(path for path in folder.glob(TEMPORARY + "*"))
+    stale = sorted(folder.glob(TEMPORARY + "*"))
     for path in stale:
         with reported(path):
             if path.is_dir():
@@ -231,8 +231,9 @@ def _write_all(descriptor: int, content: bytes, offset: int = 0) -> None:
         remaining = remaining[written:]
 
 
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def sync(path: Path) -> None:
+    """Brings a file, or the names in a folder, to the disk; OSError where that fails."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:

@@ -16,7 +16,7 @@ from awac.config import Experiment, defaults, from_older_json, to_json
 from awac.display import Display
 from awac.errors import AwacError, ConfigError, EnvironmentFault, RobotStop
 from awac.outcome import leave
-from awac.presets import PRESETS
+from awac.presets import presets_of
 from awac.progress import last_evaluation
 from awac.run import RunFolder
 from awac.session import Session
@@ -72,7 +72,9 @@ def resume(path: Path | str, experiment: Experiment[Any] | None = None, display:
         if experiment.online_steps != stored.online_steps:
             taken = 0 if saved is None else saved.meta["online"]
             if experiment.online_steps < taken:
-                raise ConfigError(f"online_steps={experiment.online_steps}; allowed: {taken} or more, which are done")
+                raise ConfigError(
+                    f"online_steps={experiment.online_steps}; allowed: at least the {taken} that are done"
+                )
         return _run(experiment, folder, saved, display or Display(experiment.env))
 
 
@@ -108,10 +110,7 @@ def _loop(session: Session, saved: checkpoint.Checkpoint | None, stop: StopReque
         session.restart()
     else:
         session.restore(saved)
-    if session.folder.config.get("online_steps") != session.experiment.online_steps:  # and it can go on
-        session.folder.reconfigure(to_json(session.experiment))
-        if session.finished and last_evaluation(session.folder.path, session.step) == {}:  # an end of its own
-            session.progress = replace(session.progress, evaluated=False)
+    _move_end(session)  # only now: a run that cannot be restored keeps its configuration
     metrics = _evaluation(session, stop) if saved is None else last_evaluation(session.folder.path)
     if session.summarized:
         return metrics
@@ -128,6 +127,15 @@ def _loop(session: Session, saved: checkpoint.Checkpoint | None, stop: StopReque
     session.save(last=True)
     leave(session, metrics)
     return metrics
+
+
+def _move_end(session: Session) -> None:
+    """Writes other `online_steps` than the run had; where it has arrived at them, they are evaluated first."""
+    if session.folder.config.get("online_steps") == session.experiment.online_steps:
+        return
+    session.folder.reconfigure(to_json(session.experiment))
+    if session.finished and not last_evaluation(session.folder.path, session.step):
+        session.progress = replace(session.progress, evaluated=False)
 
 
 def _in_any_case(act: Callable[[], object], error: BaseException) -> None:
@@ -157,7 +165,7 @@ def _evaluation(session: Session, stop: StopRequest) -> dict[str, float]:
     except Stopped:
         return {}
     if session.total:  # before the first step there is nothing to keep
-        best = session.is_best(metrics)
+        best = session.note_if_best(metrics)
         if best or session.due(session.experiment.checkpoint_interval):
             session.save(best)
     return metrics
@@ -233,7 +241,8 @@ def _report(result: Result) -> int:
     folder, best = result.folder, checkpoint.best_step(result.folder / "checkpoints")
     head = "finished" if not result.exit_code else f"stopped and saved; `awac resume {folder}` goes on"
     place = folder / "policy"
-    policy = f"policy in {place}" if place.exists() else f"it acts by its newest checkpoint in {folder}"
+    newest = f"no policy file; `awac evaluate {folder}` acts by its newest checkpoint"
+    policy = f"policy in {place}" if place.exists() else newest
     kept = "" if best is None else f"; best checkpoint: step {best}, `awac evaluate {folder} --step best`"
     print(f"{head}. {policy}{kept}")
     return result.exit_code
@@ -241,8 +250,8 @@ def _report(result: Result) -> int:
 
 def _complete(start: Experiment[Any], arguments: Sequence[str], program: str) -> Experiment[Any]:
     kind: Any = Experiment[type(start.hyperparameters)]
-    presets = sorted(name for owner, name in PRESETS if owner == start.algorithm)
-    text = f"Methods: {', '.join(sorted(ALGORITHMS))}. Presets of {start.algorithm}: {', '.join(presets)}."
+    presets = ", ".join(presets_of(start.algorithm))
+    text = f"Methods: {', '.join(sorted(ALGORITHMS))}. Presets of {start.algorithm}: {presets}."
     if program == "awac train":
         text += f" --task-preset NAME stands for task, data and preset, and makes the data: {', '.join(TASK_PRESETS)}."
     return tyro.cli(

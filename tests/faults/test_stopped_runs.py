@@ -151,7 +151,9 @@ def test_the_best_evaluation_is_told_by_success_and_then_by_return() -> None:
     session: Any = types.SimpleNamespace(progress=Progress())
     shown = [(None, -50.0), (None, -60.0), (0.1, -70.0), (None, 900.0), (0.1, -65.0), (0.1, -65.0), (0.0, 900.0)]
     found = [
-        Session.is_best(session, {"eval/mean_reward": return_} | ({} if rate is None else {"eval/success_rate": rate}))
+        Session.note_if_best(
+            session, {"eval/mean_reward": return_} | ({} if rate is None else {"eval/success_rate": rate})
+        )
         for rate, return_ in shown
     ]
     assert found == [True, False, True, False, True, False, False]
@@ -255,7 +257,7 @@ def test_a_finished_run_goes_further(
     assert cli.main(["resume", folder]) == 0
     assert outcome_of(tmp_path / "run") == outcome_of(tmp_path / "whole")
     assert cli.main(["resume", folder, "--online-steps", "40"]) == 2
-    assert f"online_steps=40; allowed: {ONLINE} or more, which are done" in capsys.readouterr().err
+    assert f"online_steps=40; allowed: at least the {ONLINE} that are done" in capsys.readouterr().err
 
 
 def test_what_a_robot_did_before_it_failed_is_kept(robot: str, tmp_path: Path) -> None:

@@ -10,12 +10,13 @@ from scipy.optimize import brentq
 from awac.algorithms import ALGORITHMS
 from awac.distributions import TanhGaussian
 from awac.in_parts import mean_in_parts
-from awac.networks import CriticEnsemble, Sizes, lower_q
+from awac.networks import CriticEnsemble, Sizes, TanhGaussianActor, lower_q
 from awac.pessimism import (
     earned_returns,
     expectile_loss,
     policy_proposals,
     random_members,
+    sampled_gap,
     soft_maximum,
     uniform_proposals,
 )
@@ -113,3 +114,14 @@ def test_returns_of_calibration_step_by_step():
         following = float(ordered.rewards[step]) + (0.0 if ordered.terminated[step] else config.discount * future)
         expected.insert(0, following)
     np.testing.assert_allclose(earned_returns(networks, ordered, config), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("bound", "slope"), [(None, 0.0), (100.0, 0.0), (-100.0, 1.0)])
+def test_the_gap_lifts_no_value_beyond_the_bound(bound, slope):
+    """Of the last bias the soft maximum has slope 1 and Q of the data -1, but where all of Q lies above the bound."""
+    critic = CriticEnsemble(jax.random.PRNGKey(0), SIZES, (8,), 2, norm=False, upper_bound=bound)
+    actor = TanhGaussianActor(jax.random.PRNGKey(1), SIZES, (8,))
+    batch = jax.tree.map(lambda array: jnp.asarray(array[:16]), data())
+    found = eqx.filter_grad(sampled_gap)(critic, actor, batch, jax.random.PRNGKey(2), 3, 1.0)
+    slopes = [member.layers[-1].bias.item() for member in found.members]
+    np.testing.assert_allclose(slopes, slope, atol=1e-5)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from awac.clone import clone_policy, noisy
+from awac.clone import clone_policy
 from awac.data.dataset import Dataset, Episode
 
 ENV = "awac/PointMass-v0"
@@ -26,7 +26,7 @@ def test_it_takes_the_demonstrated_action_and_samples_around_it() -> None:
     )
     observations = np.zeros((200, 4), np.float32)
     np.testing.assert_allclose(learner.act(observations, deterministic=True)[0], [0.5, -0.25], atol=0.1)
-    sampled = noisy(learner)(observations)
+    sampled = learner.act(observations)
     assert sampled.std(axis=0).min() > 1e-4
     np.testing.assert_allclose(sampled.mean(axis=0), [0.5, -0.25], atol=0.1)
     assert calls == list(range(500, 4001, 500))

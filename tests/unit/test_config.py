@@ -13,7 +13,7 @@ from awac.algorithms import ALGORITHMS
 from awac.config import Experiment, defaults, from_json, from_older_json, to_json
 from awac.errors import ConfigError
 from awac.hyperparameters import Count, CountFromZero, Hyperparameters, Positive
-from awac.presets import PRESETS, ROBOTS, domain
+from awac.presets import DOMAINS, PRESETS, domain
 from awac.training import parse
 from tests.unit.published_presets import HAND, LOCOMOTION, OTHER, PUSH, SOURCES
 
@@ -46,7 +46,7 @@ def test_every_preset_is_possible_and_survives_json(algorithm, preset, env):
         field.name for kind in (Experiment, type(experiment.hyperparameters)) for field in dataclasses.fields(kind)
     }
     levels = PRESETS[algorithm, preset]
-    assert levels.keys() <= {"all", "hand", "locomotion", "other", *ROBOTS.values()}
+    assert levels.keys() <= {"all", "other", *DOMAINS.values()}
     assert {name for level in levels.values() for name in level} <= fields
 
 
@@ -111,7 +111,7 @@ def test_collections_come_back_as_what_they_were():
         (stored(mix={"online": 0.5}, seed="1"), r"seed is '1'; allowed: int"),
         ({key: value for key, value in stored().items() if key != "seed"}, r"missing in .*Experiment: seed"),
         (stored(hyperparameters={}), r"missing in .*awac.Config: actor_average_rate, actor_hidden"),
-        (stored(algorithm="awax"), r"algorithm='awax'; allowed: abm, "),
+        (stored(algorithm="awax"), r"algorithm is 'awax'; allowed: abm, "),
         (stored(batch_size=0), r"batch_size is 0; allowed: more than 0"),
         (stored(online_steps=-50), r"online_steps is -50; allowed: 0 or more"),
         (stored(offline_steps=1001), r"offline_steps is 1001; allowed: multiples of interval=50"),
@@ -174,7 +174,10 @@ def test_a_choice_that_does_not_exist_never_runs_as_another(changes, message):
 
 @pytest.mark.parametrize(
     ("algorithm", "preset", "message"),
-    [("awax", "paper", "algorithm='awax'; allowed: "), ("awac", "papre", "preset='papre'; allowed for awac: authors")],
+    [
+        ("awax", "paper", "algorithm is 'awax'; allowed: "),
+        ("awac", "papre", "preset is 'papre'; allowed for awac: authors"),
+    ],
 )
 def test_an_unknown_name_is_refused_with_those_that_exist(algorithm, preset, message):
     with pytest.raises(ConfigError, match=message):
@@ -188,7 +191,7 @@ def test_what_an_earlier_version_did_not_know_has_its_default():
     assert from_older_json(stored) == dataclasses.replace(experiment, deadline=Experiment.deadline)
     with pytest.raises(ConfigError, match=r"unknown in .*: deadlin$"):
         from_older_json({**stored, "deadlin": 1.0})
-    with pytest.raises(ConfigError, match="algorithm=''"):
+    with pytest.raises(ConfigError, match="algorithm is ''"):
         from_older_json({})
 
 

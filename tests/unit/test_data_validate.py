@@ -11,7 +11,7 @@ from awac.data.repair import Repair, duplicates, relabel
 from awac.data.reward_timing import find as find_timing
 from awac.data.store import Stored
 from awac.data.structure import RawEpisode
-from awac.data.validate import Spaces, check, check_stored, checked, examine
+from awac.data.validate import Spaces, check, check_stored, examine
 from awac.errors import DataError
 
 LENGTH = 60
@@ -84,7 +84,7 @@ def test_one_value_that_is_not_finite(field, value):
     assert (problem.code, problem.file, problem.episode, problem.step) == ("not-finite", "log.hdf5", 3, 7)
     assert (problem.field, problem.value) == (column, str(value))
     with pytest.raises(DataError, match=f"log.hdf5, episode 3, step 7, {field}"):
-        checked(bad)
+        check(bad).raise_errors()
     repaired, report = examine(bad, repair=Repair(drop_bad_episodes=True))
     assert report.ok
     assert len(repaired.episodes) == 19

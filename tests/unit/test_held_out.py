@@ -16,7 +16,7 @@ from awac.errors import ConfigError
 from awac.exploration import Uniform
 from awac.learner import Learner, Sampling
 from awac.metrics import read_metrics
-from awac.prior import load_prior, split
+from awac.prior import hold_out, load_prior
 from awac.rollout import play
 from awac.scaling import Scaling
 
@@ -42,14 +42,14 @@ def stored(data, tmp_path_factory):
 
 @pytest.mark.parametrize(("count", "places"), [(1, [3]), (2, [1, 5]), (3, [1, 3, 5]), (6, [0, 1, 2, 4, 5, 6])])
 def test_held_out_episodes_are_evenly_spaced_and_the_rest_is_learned_from(data, count, places):
-    learned, held_out = split(data, replace(defaults(), held_out_episodes=count))
+    learned, held_out = hold_out(data, replace(defaults(), held_out_episodes=count))
     assert [id(episode) for episode in held_out] == [id(data.episodes[place]) for place in places]
     assert len(learned) + len(held_out) == len(data)
     assert {id(episode) for episode in learned} | {id(episode) for episode in held_out} == set(map(id, data))
 
 
 def test_nothing_is_held_out_unless_asked_for(data):
-    assert split(data, defaults()) == (data, None)
+    assert hold_out(data, defaults()) == (data, None)
 
 
 @pytest.mark.parametrize(

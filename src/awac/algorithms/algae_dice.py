@@ -16,7 +16,7 @@ from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
 from awac.dual_objectives import critic_objective, orthogonality_penalty, policy_objective
 from awac.figure8 import Row
-from awac.hyperparameters import NotNegative, Positive, Share
+from awac.hyperparameters import Exponent, NotNegative, Positive, Share
 from awac.networks import CriticEnsemble, Networks, TanhGaussianActor, lower_q
 from awac.objectives import entropy_dual_loss, soft_value, td_target
 from awac.soft import SoftHyperparameters, soft_networks
@@ -29,7 +29,7 @@ class Config(SoftHyperparameters):
     actor_learning_rate: NotNegative = 1e-3
     critic_learning_rate: NotNegative = 1e-3
     dual_learning_rate: NotNegative = 1e-3
-    exponent: Positive = 2.0
+    exponent: Exponent = 2.0
     """p of f(x) = |x|^p / p, above 1; 2 in the authors' class, 1.5 in their launcher."""
     regularization: Positive = 1.0
     """alpha, the weight of the divergence; 1 in the authors' class, 0.01 in their launcher."""

@@ -28,8 +28,8 @@ from awac.networks import CriticEnsemble, Networks, Sizes, TanhGaussianActor, lo
 class Config(Hyperparameters):
     """Settings of BRAC; the defaults are those of the paper's code (`brac_primal`, KL)."""
 
-    actor_hidden: tuple[int, ...] = (200, 200)
-    critic_hidden: tuple[int, ...] = (300, 300)
+    actor_hidden: tuple[Count, ...] = (200, 200)
+    critic_hidden: tuple[Count, ...] = (300, 300)
     actor_weight_decay: NotNegative = 0.0
     value_penalty: bool = True
     """Whether the target of the critic pays for the divergence at s' (BRAC-v), or the actor alone at s (BRAC-p)."""

@@ -17,7 +17,7 @@ from awac.algorithm import Algorithm, Metrics, behavior_loss
 from awac.batch import Batch
 from awac.critics import critics_of
 from awac.figure8 import Row
-from awac.hyperparameters import Hyperparameters, NotNegative, Positive
+from awac.hyperparameters import Count, Hyperparameters, NotNegative, Positive
 from awac.networks import CriticEnsemble, GaussianActor, Networks, Sizes, lower_q
 from awac.objectives import (
     advantage_weight,
@@ -33,7 +33,7 @@ from awac.objectives import (
 class Config(Hyperparameters):
     """Settings of BRAC as run; the defaults are those of the authors' scripts for the hand tasks."""
 
-    critic_hidden: tuple[int, ...] = (256, 256)
+    critic_hidden: tuple[Count, ...] = (256, 256)
     temperature: Positive = 0.1
     """lambda of the weights."""
     advantage_clip: float | None = 2.0

@@ -26,7 +26,7 @@ from awac.soft import SoftHyperparameters, lesser_policy_loss, soft_networks, so
 class Config(SoftHyperparameters):
     """Settings of Cal-QL; the defaults are those of its released code for mazes, without a Lagrange multiplier."""
 
-    critic_hidden: tuple[int, ...] = (256, 256, 256, 256)
+    critic_hidden: tuple[Count, ...] = (256, 256, 256, 256)
     actor_learning_rate: NotNegative = 1e-4
     dual_learning_rate: NotNegative = 1e-4
     entropy_backup: bool = False

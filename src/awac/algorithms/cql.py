@@ -27,8 +27,8 @@ from awac.soft import SoftHyperparameters, soft_networks, soft_policy_loss, soft
 class Config(SoftHyperparameters):
     """Settings of CQL; the defaults are those of its released code for locomotion (README: fixed weight)."""
 
-    actor_hidden: tuple[int, ...] = (256, 256, 256)
-    critic_hidden: tuple[int, ...] = (256, 256, 256)
+    actor_hidden: tuple[Count, ...] = (256, 256, 256)
+    critic_hidden: tuple[Count, ...] = (256, 256, 256)
     actor_learning_rate: NotNegative = 1e-4
     dual_learning_rate: NotNegative = 1e-4
     entropy_backup: bool = False

@@ -18,7 +18,7 @@ from awac.algorithm import Algorithm, Metrics
 from awac.batch import Batch
 from awac.critics import critics_of
 from awac.figure8 import Row
-from awac.hyperparameters import Hyperparameters, NotNegative, Positive, Share
+from awac.hyperparameters import Count, Hyperparameters, NotNegative, Positive, Share
 from awac.networks import CriticEnsemble, GaussianActor, Networks, Sizes, lower_q
 from awac.objectives import advantage_weight, effective_sample_size, td_loss, td_target, weighted_likelihood_loss
 from awac.pessimism import expectile_loss
@@ -29,8 +29,8 @@ from awac.returns import ValueFunction
 class Config(Hyperparameters):
     """Settings of IQL; the defaults are those of its paper for locomotion."""
 
-    actor_hidden: tuple[int, ...] = (256, 256)
-    critic_hidden: tuple[int, ...] = (256, 256)
+    actor_hidden: tuple[Count, ...] = (256, 256)
+    critic_hidden: tuple[Count, ...] = (256, 256)
     actor_weight_decay: NotNegative = 0.0
     expectile: Share = 0.7
     """tau of the value: 0.7 for locomotion, kitchen and hand, 0.9 for mazes (appendix B)."""

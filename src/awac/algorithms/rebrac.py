@@ -27,8 +27,8 @@ from awac.projections import start_deviation
 class Config(Hyperparameters):
     """Settings of ReBRAC; the defaults are its paper's for human demonstrations of the pen."""
 
-    actor_hidden: tuple[int, ...] = (256, 256, 256)
-    critic_hidden: tuple[int, ...] = (256, 256, 256)
+    actor_hidden: tuple[Count, ...] = (256, 256, 256)
+    critic_hidden: tuple[Count, ...] = (256, 256, 256)
     critic_norm: bool = True
     actor_period: Count = 2
     actor_weight_decay: NotNegative = 0.0

@@ -25,7 +25,7 @@ from awac.saved_policy import find_policy, saved_act
 from awac.scaling import Scaling
 from awac.video import record
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 ROWS = {
     "eval/success_rate": "success at the last step",
@@ -126,7 +126,7 @@ def warn_of_bounds(env_id: str, bounds: tuple[np.ndarray, np.ndarray], own: tupl
     """Says so where an environment's actions are not those that the policy was trained with."""
     if not all(np.allclose(here, there) for here, there in zip(bounds, own, strict=True)):
         ours, theirs = (f"{low.tolist()} to {high.tolist()}" for low, high in (own, bounds))
-        log.warning("the policy acts within %s; %s allows %s, and actions beyond were clipped", ours, env_id, theirs)
+        logger.warning("the policy acts within %s; %s allows %s, and actions beyond were clipped", ours, env_id, theirs)
 
 
 def rows(found: Evaluation) -> list[dict[str, object]]:

@@ -8,7 +8,7 @@ in any ratio at the price of an index. All transitions leave in the order in whi
 provenance, which makes each of its rings a queue.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 
 import equinox as eqx
@@ -43,14 +43,19 @@ def mix_of(shares: Mapping[str, float]) -> Mix:
     What is left of the batch is drawn uniformly from all provenances that are not named.
     """
     names = {provenance.name.lower(): int(provenance) for provenance in Provenance}
-    for name, share in shares.items():
-        if name not in names:
-            raise ConfigError(f"mix: {name!r} is not a provenance; allowed: {', '.join(names)}")
-        if not 0.0 <= share <= 1.0:
-            raise ConfigError(f"mix: the share of {name} is {share}; allowed: 0 to 1")
-    if sum(shares.values()) > 1.0 + 1e-9:
-        raise ConfigError(f"mix: the shares add up to {sum(shares.values())}; allowed: at most 1")
+    check_shares("mix", shares, names, "provenance")
     return tuple((names[name], float(share)) for name, share in shares.items())
+
+
+def check_shares(option: str, shares: Mapping[str, float], allowed: Collection[str], kind: str) -> None:
+    """Refuses shares of a batch of unknown names, outside 0 to 1, or above 1 together, with a ConfigError."""
+    for name, share in shares.items():
+        if name not in allowed:
+            raise ConfigError(f"{option}: {name!r} is not a {kind}; allowed: {', '.join(allowed)}")
+        if not 0.0 <= share <= 1.0:
+            raise ConfigError(f"{option}: the share of {name} is {share}; allowed: 0 to 1")
+    if sum(shares.values()) > 1.0 + 1e-9:
+        raise ConfigError(f"{option}: the shares add up to {sum(shares.values())}; allowed: at most 1")
 
 
 def bytes_needed(capacity: int, sizes: Sizes) -> int:

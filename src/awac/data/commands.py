@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +66,11 @@ def import_(options: ImportCommandOptions) -> int:
     dataset, report = _examine(options.source, options, False)
     if dataset is not None and report.ok:
         metadata = {**dataset.metadata, "repairs": list(report.repairs)}
-        metadata |= {"env_options": env_options} if env_id else {}
-        metadata |= {"description": options.description} if options.description else {}
-        complete = Dataset(dataset.episodes, dataset.name, metadata, dataset.action_low, dataset.action_high)
-        write(complete, folder, env_id=env_id, overwrite=options.overwrite)
+        if env_id:
+            metadata["env_options"] = env_options
+        if options.description:
+            metadata["description"] = options.description
+        write(replace(dataset, metadata=metadata), folder, env_id=env_id, overwrite=options.overwrite)
     if options.json:
         _print_json({"written": str(folder) if report.ok else None, **report.to_json()})
     else:
@@ -241,7 +242,7 @@ def _recipe(command: str, options: Any) -> dict[str, Any]:
 
 def _finish(dataset: Dataset, folder: Path, description: str, overwrite: bool) -> None:
     metadata = {**dataset.metadata, "description": description}
-    named = Dataset(dataset.episodes, str(folder), metadata, dataset.action_low, dataset.action_high)
+    named = replace(dataset, name=str(folder), metadata=metadata)
     write(named, folder, overwrite=overwrite)
     found = named.statistics()
     success = found["success_final_step"]

@@ -6,7 +6,7 @@ episode into the next.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -94,6 +94,26 @@ class Episode:
         """Bool (T,), or None where the episode does not record it."""
         name = next((name for name in SUCCESS_NAMES if name in self.infos), None)
         return None if name is None else self.infos[name].astype(bool)
+
+    @property
+    def total_reward(self) -> float:
+        """The undiscounted return, added up in float64."""
+        return float(self.rewards.sum(dtype=np.float64))
+
+    def part(self, start: int, stop: int) -> "Episode":
+        """Steps start .. stop - 1, at least one, truncated where the episode went on."""
+        steps = slice(start, stop)
+        truncated = self.truncated[steps].copy()
+        truncated[-1] |= stop < len(self)
+        return replace(
+            self,
+            observations=self.observations[start : stop + 1],
+            actions=self.actions[steps],
+            rewards=self.rewards[steps],
+            terminated=self.terminated[steps],
+            truncated=truncated,
+            infos={name: values[steps] for name, values in self.infos.items()},
+        )
 
 
 class FlatSteps(NamedTuple):
@@ -192,7 +212,7 @@ class Dataset:
     def statistics(self) -> dict[str, Any]:
         """What a person wants to know first; plain Python numbers, so that it can be printed as JSON."""
         lengths = np.array([len(episode) for episode in self.episodes])
-        returns = np.array([episode.rewards.sum(dtype=np.float64) for episode in self.episodes])
+        returns = np.array([episode.total_reward for episode in self.episodes])
         counts = Counter(episode.provenance for episode in self.episodes)
         steps = Counter[Provenance]()
         for episode in self.episodes:

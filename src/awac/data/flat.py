@@ -32,7 +32,7 @@ class FlatLog:
     Attributes:
         file: for messages.
         fields: `observations`, `actions`, `rewards`, and any of `terminated`, `truncated`, `next_observations`,
-            `episode`; all (N, ...) .
+            `episode`; all (N, ...).
         infos: further columns (N,).
         names: our name -> the file's, for messages.
         episode_length: steps after which an episode ends, 0 where the log says itself.

@@ -1,4 +1,4 @@
-"""Datasets made here: roll-outs of a policy, a scripted expert or a random process; the clone's of the paper."""
+"""Datasets made here: roll-outs of a policy, a scripted expert, a random process, or a clone as in the paper."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from gymnasium.spaces import Box
 
 from awac.batch import Provenance
 from awac.collect import Act, action_bounds, size_of
@@ -79,11 +80,8 @@ def actor(
     """
     generator = np.random.default_rng([seed, 1])  # not the stream that the environment is seeded with
     if name in PROCESSES:
-        from gymnasium.spaces import Box
-
         box = Box(spaces.action_low, spaces.action_high)
-        uniform = PROCESSES[name] is Uniform
-        return Uniform(box, generator) if uniform else OrnsteinUhlenbeck(box, generator, theta, sigma)
+        return Uniform(box, generator) if name == "uniform" else OrnsteinUhlenbeck(box, generator, theta, sigma)
     if name.startswith(DAPG):
         act: Act = DapgPolicy.load(Path(name.removeprefix(DAPG)), None if deterministic else generator)
     else:
@@ -170,7 +168,7 @@ def clone(demonstrations: Dataset, collection: Collection, steps: int) -> Datase
         collection: what to roll out.
         steps: gradient steps of behaviour cloning.
     """
-    from awac.clone import clone_policy, noisy  # JAX: only those who train pay for it
+    from awac.clone import clone_policy  # JAX: only those who train pay for it
 
     learner = clone_policy(demonstrations, collection.env_id, steps, collection.seed, env_options=collection.options)
-    return collect(noisy(learner), collection)
+    return collect(learner.act, collection)

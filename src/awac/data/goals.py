@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from awac.batch import Batch
-from awac.data.buffer import Buffer, Mix, draw_places, spans, summed
+from awac.data.buffer import Buffer, Mix, check_shares, draw_places, spans, summed
 from awac.envs.goal import GoalLayout
 from awac.errors import ConfigError
 from awac.scaling import Scaling
@@ -51,13 +51,7 @@ def relabelling_of(shares: Mapping[str, float], layout: GoalLayout | None, scali
             "relabel: the goals of the environment are not known; its class needs a static method "
             "goal_layout(**options) that returns an awac.envs.GoalLayout"
         )
-    for name, share in shares.items():
-        if name not in KINDS:
-            raise ConfigError(f"relabel: {name!r} is not a kind of goal; allowed: {', '.join(KINDS)}")
-        if not 0.0 <= share <= 1.0:
-            raise ConfigError(f"relabel: the share of {name} is {share}; allowed: 0 to 1")
-    if sum(shares.values()) > 1.0 + 1e-9:
-        raise ConfigError(f"relabel: the shares add up to {sum(shares.values())}; allowed: at most 1")
+    check_shares("relabel", shares, KINDS, "kind of goal")
     if max(layout.achieved + layout.desired) >= scaling.observation_size:
         columns = f"{layout.achieved} and {layout.desired}"
         raise ConfigError(f"relabel: goal columns {columns}; the observation has {scaling.observation_size}")

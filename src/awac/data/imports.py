@@ -5,7 +5,7 @@ Each reader returns what it found as `Stored`; validation is the same for all, s
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +22,6 @@ SUFFIXES: Mapping[str, Format] = {
     ".hdf5": "d4rl", ".h5": "d4rl", ".pickle": "dapg", ".pkl": "dapg", ".npy": "authors", ".npz": "npz", ".csv": "csv",
 }  # fmt: skip
 D4RL_NAMES = {"terminated": "terminals", "truncated": "timeouts"}
-D4RL_REQUIRED = ("observations", "actions", "rewards")
 D4RL_OPTIONAL = ("terminals", "timeouts", "next_observations", "infos", "metadata")
 
 
@@ -60,23 +59,21 @@ def read_file(path: Path, options: ImportOptions | None = None) -> Stored:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     origin = {"imported_from": path.name, "imported_format": chosen, "imported_sha256": digest}
-    return Stored(
-        stored.episodes, stored.name, {**stored.metadata, **origin}, None, None, stored.notes, stored.suspicions
-    )
+    return replace(stored, metadata={**stored.metadata, **origin})
 
 
 def _stored(log: flat.FlatLog) -> Stored:
     cut = flat.cut(log)
     described = {"columns": dict(log.columns)} if log.columns else {}
-    return Stored(cut.episodes, log.file, described, None, None, cut.notes, cut.suspicions)
+    return Stored(cut.episodes, log.file, described, notes=cut.notes, suspicions=cut.suspicions)
 
 
 def _d4rl(path: Path, options: ImportOptions) -> Stored:
     """Flat arrays; `terminals` and, not in all v0 files, `timeouts` and `next_observations`."""
     with hdf5.reading(path) as reader:
         found = reader.members(reader.file)
-        known = (*D4RL_REQUIRED, *D4RL_OPTIONAL)
-        wrong = [f"{name} is missing" for name in D4RL_REQUIRED if name not in found]
+        known = (*flat.REQUIRED, *D4RL_OPTIONAL)
+        wrong = [f"{name} is missing" for name in flat.REQUIRED if name not in found]
         wrong += [f"{name} is unknown" for name in found if name not in known]
         if wrong:
             raise DataError(f"{path}: {', '.join(wrong)}; expected {', '.join(known)}; found {', '.join(found)}")
@@ -100,7 +97,7 @@ def _scalar_infos(reader: hdf5.Reader, group: Any) -> dict[str, np.ndarray]:
 
 
 def _npz(path: Path, options: ImportOptions) -> Stored:
-    """Flat arrays, with the lengths of the episodes if need be; where these stand alone, as DAPG's do, see there."""
+    """Flat arrays, cut by the lengths of the episodes where they are given; with lengths alone they are DAPG's."""
     arrays, names = read_npz(path), options.columns
     if rollouts.LENGTHS in arrays:
         if names == Columns() and not arrays.keys() & {"terminated", "truncated", "next_observations", "episode"}:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from awac import storage
-from awac.data.parallel import Work, episodes, returns_of, take_episodes
+from awac.data.parallel import Work, episodes, take_episodes
 from awac.envs.locomotion import CARD, ExpertCard, Level, Measured, task_env
 from awac.errors import ConfigError, DataError
 from awac.restored import restored_policy
@@ -34,8 +34,8 @@ def measure(env_id: str, policy: str, count: int, workers: int, *, deterministic
         deterministic: mean actions instead of samples.
     """
     work = Work(env_id, policy, 0, STREAM, deterministic=deterministic)
-    found, _ = take_episodes(episodes(work, workers), count, lambda _: None, lambda _: True)
-    returns = returns_of(found)
+    found, _ = take_episodes(episodes(work, workers), count)
+    returns = np.array([episode.total_reward for episode in found])
     return Measured(float(returns.mean()), float(returns.std()), float(np.mean([len(one) for one in found])), count)
 
 

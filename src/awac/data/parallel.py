@@ -12,7 +12,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -148,7 +148,9 @@ def take_steps(source: Generator[Episode, None, None], steps: int, on_steps: OnS
     done = 0
     try:
         while done < steps:
-            episode = _first(next(source), steps - done)
+            episode = next(source)
+            if len(episode) > steps - done:
+                episode = episode.part(0, steps - done)
             found.append(episode)
             done += len(episode)
             on_steps(done)
@@ -158,7 +160,10 @@ def take_steps(source: Generator[Episode, None, None], steps: int, on_steps: OnS
 
 
 def take_episodes(
-    source: Generator[Episode, None, None], count: int, on_episodes: OnSteps, keep: Callable[[Episode], bool]
+    source: Generator[Episode, None, None],
+    count: int,
+    on_episodes: OnSteps = lambda _: None,
+    keep: Callable[[Episode], bool] = lambda _: True,
 ) -> tuple[list[Episode], int]:
     """The first `count` episodes that `keep` accepts, and how many were played for them. Closes the source.
 
@@ -170,29 +175,9 @@ def take_episodes(
         while len(found) < count and tried < PATIENCE * count:
             episode = next(source)
             tried += 1
-            found += [episode] if keep(episode) else []
+            if keep(episode):
+                found.append(episode)
             on_episodes(len(found))
     finally:
         source.close()
     return found, tried
-
-
-def _first(episode: Episode, steps: int) -> Episode:
-    if len(episode) <= steps:
-        return episode
-    truncated = episode.truncated[:steps].copy()
-    truncated[-1] = True
-    return replace(
-        episode,
-        observations=episode.observations[: steps + 1],
-        actions=episode.actions[:steps],
-        rewards=episode.rewards[:steps],
-        terminated=episode.terminated[:steps],
-        truncated=truncated,
-        infos={name: values[:steps] for name, values in episode.infos.items()},
-    )
-
-
-def returns_of(found: Iterable[Episode]) -> np.ndarray:
-    """Undiscounted returns, float64 (episodes,)."""
-    return np.array([episode.rewards.sum(dtype=np.float64) for episode in found])

@@ -22,7 +22,7 @@ def draw(name: str, dataset: Dataset, output: Path) -> Path:
     """
     figure = blank(output, SIZE)
     parts: Any = figure.subplots(1, 3, width_ratios=(1.0, 1.0, 1.25))  # matplotlib's types are partial
-    returns = np.array([episode.rewards.sum(dtype=np.float64) for episode in dataset.episodes])
+    returns = np.array([episode.total_reward for episode in dataset.episodes])
     lengths = np.array([len(episode) for episode in dataset.episodes])
     _histogram(parts[0], returns, "return of an episode")
     _histogram(parts[1], lengths, "steps of an episode")

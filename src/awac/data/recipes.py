@@ -14,7 +14,7 @@ from awac.batch import Provenance
 from awac.data import scripted
 from awac.data.dataset import Dataset, Episode
 from awac.data.generate import spaces_of
-from awac.data.parallel import OnSteps, Work, episodes, returns_of, take_episodes, take_steps
+from awac.data.parallel import OnSteps, Work, episodes, take_episodes, take_steps
 from awac.data.scripted import SOURCES
 from awac.data.store import minari_root
 from awac.envs.locomotion import EXPERTS, TASKS, ExpertCard, Level, expert_folder, read_card
@@ -189,7 +189,7 @@ def _demonstrations(recipe: Recipe, progress: OnSteps) -> Made:
     threshold, count = card.sampled.mean, BY_EPISODES["demonstrations"]
     work = _work(replace(recipe, kind="demonstrations"), str(folder), Provenance.DEMONSTRATION)
     source = episodes(work, recipe.workers)
-    found, tried = take_episodes(source, count, progress, lambda one: returns_of([one])[0] >= threshold)
+    found, tried = take_episodes(source, count, progress, lambda one: one.total_reward >= threshold)
     if len(found) < count:
         raise ConfigError(
             f"{len(found)} of {tried} episodes of {folder} return {threshold:.0f}, the mean on its card; {count} are "

@@ -1,6 +1,6 @@
 """Repairs that a user may ask for; every one is reported, none is silent."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from awac.data.dataset import Dataset, Episode
 from awac.data.report import Problem
+from awac.data.reward_timing import TaskRewards
 from awac.envs.options import EnvOptions
 from awac.errors import ConfigError, EnvironmentFault
 
@@ -59,7 +60,7 @@ def prepare(dataset: Dataset, repair: Repair) -> tuple[Dataset, list[str]]:
     return dataset, done
 
 
-def task_reward(env_id: str, **options: Any) -> Callable[[np.ndarray], np.ndarray]:
+def task_reward(env_id: str, **options: Any) -> TaskRewards:
     """The function from next observations (n, observation) to rewards (n,) of a task, with the environment's options.
 
     Raises:
@@ -85,7 +86,7 @@ def task_reward(env_id: str, **options: Any) -> Callable[[np.ndarray], np.ndarra
     return rewards
 
 
-def known_task(env_id: str | None, **options: Any) -> Callable[[np.ndarray], np.ndarray] | None:
+def known_task(env_id: str | None, **options: Any) -> TaskRewards | None:
     """`task_reward` to compare with; None where it is not known, or the environment is not here."""
     if env_id is None:
         return None
@@ -95,7 +96,7 @@ def known_task(env_id: str | None, **options: Any) -> Callable[[np.ndarray], np.
         return None
 
 
-def relabel(dataset: Dataset, reward: Callable[[np.ndarray], np.ndarray]) -> Dataset:
+def relabel(dataset: Dataset, reward: TaskRewards) -> Dataset:
     """Recomputes all rewards from next observations."""
     return _with(
         dataset,
@@ -191,21 +192,7 @@ def _ends_twice(episode: Episode) -> bool:
 
 
 def _part(episode: Episode, start: int, stop: int) -> Episode | None:
-    """Steps start .. stop - 1, truncated where the episode went on; None where there is no step."""
-    if start >= stop:
-        return None
-    steps = slice(start, stop)
-    truncated = episode.truncated[steps].copy()
-    truncated[-1] |= stop < len(episode)
-    return replace(
-        episode,
-        observations=episode.observations[start : stop + 1],
-        actions=episode.actions[steps],
-        rewards=episode.rewards[steps],
-        terminated=episode.terminated[steps],
-        truncated=truncated,
-        infos={name: values[steps] for name, values in episode.infos.items()},
-    )
+    return episode.part(start, stop) if start < stop else None
 
 
 def _kept(parts: Sequence[Episode | None]) -> tuple[list[Episode], list[str]]:

@@ -17,7 +17,7 @@ from awac.errors import ConfigError
 from awac.run import CONFIG
 from awac.training import resume, train
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def replay(card: ExpertCard, seed: int, steps: int | None, folder: Path) -> list[Episode]:
@@ -40,7 +40,7 @@ def replay(card: ExpertCard, seed: int, steps: int | None, folder: Path) -> list
         folder.parent.mkdir(parents=True, exist_ok=True)
         result = train(experiment)
     if result.exit_code:
-        log.warning("the training is kept in %s; the same command goes on with it", folder)
+        logger.warning("the training is kept in %s; the same command goes on with it", folder)
         raise SystemExit(result.exit_code)
     dataset, report = check_stored(read(folder / "experience"))
     report.raise_errors()

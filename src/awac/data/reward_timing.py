@@ -15,13 +15,14 @@ LEFT = 0.2  # of the variance that the own step leaves unexplained: what one bes
 CLEARLY = 0.5  # of what the steps beside it leave: what the own step leaves where it is not in question
 COLUMNS = 256  # of a regression, products included: more take seconds
 
-Finding = tuple[str, str | None, str]
+Finding = tuple[str, str | None, str]  # code, field, message
+TaskRewards = Callable[[np.ndarray], np.ndarray]  # rewards (n,) of a task from next observations (n, observation)
 UNCHECKED = "rewards-unchecked"
 LATE = "rewards come one step late: each belongs to the step before (--shift-rewards -1)"
 EARLY = "rewards come one step early: each belongs to the step after (--shift-rewards 1)"
 
 
-def find(episodes: Sequence[Episode], task: Callable[[np.ndarray], np.ndarray] | None) -> list[Finding]:
+def find(episodes: Sequence[Episode], task: TaskRewards | None) -> list[Finding]:
     """Looks for a shift by one step: against the task, else against recorded success, else by regression.
 
     Returns:
@@ -46,7 +47,7 @@ def _spread(episodes: Sequence[Episode]) -> list[Episode]:
     return list(episodes[:: max(1, steps // SAMPLE)])
 
 
-def _against_task(sample: Sequence[Episode], task: Callable[[np.ndarray], np.ndarray]) -> list[Finding]:
+def _against_task(sample: Sequence[Episode], task: TaskRewards) -> list[Finding]:
     rewards = [episode.rewards for episode in sample]
     try:
         expected = [task(episode.observations[1:]) for episode in sample]

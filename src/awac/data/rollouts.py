@@ -76,7 +76,7 @@ def read(path: Path) -> Stored:
         episodes.append(raw)
         dropped += short
     notes = (f"the last step of {dropped} episodes was dropped: it has no successor",) if dropped else ()
-    return Stored(tuple(episodes), str(path), {}, None, None, notes)
+    return Stored(tuple(episodes), str(path), {}, notes=notes)
 
 
 def _episode(file: str, index: int, entry: Mapping[str, Any]) -> tuple[RawEpisode, bool]:

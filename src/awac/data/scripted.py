@@ -1,4 +1,4 @@
-"""Prior data of hand and robots by name, as many as the paper's: a scripted expert's, its clone's, random."""
+"""Prior data of hand and robots by name, in the paper's numbers: of a scripted expert, of its clone, or random."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

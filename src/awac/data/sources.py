@@ -9,13 +9,13 @@ from typing import Any
 
 from awac.batch import Provenance
 from awac.data.dataset import Dataset, join
+from awac.data.reward_timing import TaskRewards
 from awac.data.store import data_folder, minari_root, read
-from awac.data.suspicions import Task
 from awac.data.validate import Spaces, check_stored
 from awac.errors import DataError
 from awac.run import EXPERIENCE, is_unfinished
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 MINARI_ID = re.compile(r"[-_\w]+(/[-_\w]+)*-v\d+")
 BUNDLED = Path(__file__).parent / "bundled"
 HELP = "a folder with a Minari dataset, bundled:NAME, or a Minari id such as D4RL/pen/human-v2"
@@ -52,7 +52,9 @@ def locate(where: str, *, download: bool = False) -> Path:
         return _bundled(where.removeprefix("bundled:"))
     path = Path(where).expanduser()
     if path.name == EXPERIENCE and is_unfinished(path.parent):
-        import_module("awac.experience").catch_up(path.parent)  # all that can train, for the few who need it
+        from awac.experience import catch_up  # all that can train, for the few who need it
+
+        catch_up(path.parent)
     if data_folder(path):
         return path
     if path.is_file():
@@ -111,7 +113,7 @@ def _minari(name: str, download: bool) -> Path:
 
 
 def load(
-    sources: Sequence[str], *, download: bool = False, spaces: Spaces | None = None, task: Task | None = None
+    sources: Sequence[str], *, download: bool = False, spaces: Spaces | None = None, task: TaskRewards | None = None
 ) -> Dataset:
     """Reads, validates and joins prior data.
 
@@ -137,7 +139,7 @@ def load(
         dataset, report = check_stored(stored, provenance=provenance, spaces=spaces, task=task)
         report.raise_errors()
         for line in (*report.repairs, *report.warnings):
-            log.warning("%s", line)
+            logger.warning("%s", line)
         assert dataset is not None
         parts.append(dataset)
     return join(parts)

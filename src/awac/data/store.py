@@ -29,13 +29,13 @@ DICT_HELP = "supported are flat Box spaces; flatten with gymnasium.wrappers.Flat
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """What a Minari folder holds, before validation."""
+    """What a reader found, in a Minari folder or a file of another format, before validation."""
 
     episodes: tuple[RawEpisode, ...]
     name: str
     metadata: Mapping[str, Any]
-    action_low: np.ndarray | None
-    action_high: np.ndarray | None
+    action_low: np.ndarray | None = None
+    action_high: np.ndarray | None = None
     notes: tuple[str, ...] = ()  # what the reader had to change, for the report
     suspicions: tuple[Problem, ...] = ()  # what only the reader can see
 
@@ -77,8 +77,7 @@ def _own(metadata: Mapping[str, Any], path: Path) -> dict[str, Any]:
     if not isinstance(own, dict):
         raise DataError(f"{path}: awac is a {type(own).__name__}, expected an object")
     own = cast("dict[str, Any]", own)
-    wanted = {"env_id": (str, "text"), "env_options": (dict, "an object"), "versions": (dict, "an object")}
-    wanted["columns"] = (dict, "an object")
+    wanted = {"env_id": (str, "text")} | dict.fromkeys(("env_options", "versions", "columns"), (dict, "an object"))
     for name, (kind, said) in wanted.items():
         if not isinstance(own.get(name) or kind(), kind):
             raise DataError(f"{path}: awac.{name} is {own[name]!r}, expected {said}")

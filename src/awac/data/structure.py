@@ -56,7 +56,8 @@ def parse(raw: RawEpisode, provenance: Provenance | None = None) -> tuple[Episod
     arrays: dict[str, np.ndarray] = {}
     for name in FIELDS:
         array, problem = _typed(raw, name)
-        problems += [problem] if problem else []
+        if problem:
+            problems.append(problem)
         if array is not None:
             arrays[name] = array
     problems = problems or _lengths(raw, arrays)
@@ -112,14 +113,14 @@ def _typed(raw: RawEpisode, name: str) -> tuple[np.ndarray | None, Problem | Non
     value = raw.fields[name]
     if not isinstance(value, np.ndarray):
         kind = "a group (Dict or Tuple space)" if isinstance(value, Mapping) else type(value).__name__
-        message = f"found {kind}, expected a flat array; flatten it (gymnasium.wrappers.FlattenObservation) and record"
-        return None, _problem(raw, "dtype", name, f"{message} again", kind)
+        wanted = "a flat array; flatten it (gymnasium.wrappers.FlattenObservation) and record again"
+        return None, _problem(raw, "dtype", name, f"found {kind}, expected {wanted}", kind)
     return _shaped(raw, name, cast("np.ndarray", value))
 
 
 def _shaped(raw: RawEpisode, name: str, value: np.ndarray) -> tuple[np.ndarray | None, Problem | None]:
     axes = 2 if name in ("observations", "actions") else 1
-    if name in ("terminated", "truncated", "rewards") and value.ndim == 2 and value.shape[1] == 1:
+    if axes == 1 and value.ndim == 2 and value.shape[1] == 1:
         value = value[:, 0]  # a column vector is how some loggers write scalars; nothing is lost
     if value.ndim != axes:
         wanted = "(steps, size)" if axes == 2 else "(steps,)"
@@ -128,8 +129,6 @@ def _shaped(raw: RawEpisode, name: str, value: np.ndarray) -> tuple[np.ndarray |
         return _flags(raw, name, value)
     if value.dtype.kind not in "fiu":
         return None, _problem(raw, "dtype", name, f"dtype {value.dtype}, expected a real number type", value.dtype)
-    if value.dtype == np.float32:
-        return np.ascontiguousarray(value), None
     with np.errstate(over="ignore"):  # a value beyond float32 becomes inf, which the finite check then reports
         return np.ascontiguousarray(value, np.float32), None
 
@@ -182,7 +181,8 @@ def _infos(raw: RawEpisode, steps: int) -> tuple[dict[str, np.ndarray], list[Pro
             continue
         array = array[len(array) - steps :]
         problem = _flags(raw, name, array)[1] if name in SUCCESS_NAMES else None
-        problems += [problem] if problem else []
+        if problem:
+            problems.append(problem)
         if array.dtype.kind in "fiub":
             kept[name] = array
     return kept, problems

@@ -4,7 +4,7 @@ Each check looks at something that users of offline reinforcement learning tripp
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -14,14 +14,13 @@ from awac.data import reward_timing
 from awac.data.dataset import Dataset, Episode
 from awac.data.repair import duplicates
 from awac.data.report import Problem
+from awac.data.reward_timing import Finding, TaskRewards
 
 BATCH = 1024  # of the paper
 ALIKE = 0.8  # of the terminated episodes at one length: a clock's work more likely than the task's
 FILLED = 0.5  # of the action range that the largest action should reach
 NOTES = (reward_timing.UNCHECKED,)  # said, not warned of: most data are so
 SHOWN = 10  # columns or pairs that a message lists
-
-Task = Callable[[np.ndarray], np.ndarray]
 
 
 class Range(NamedTuple):
@@ -31,7 +30,7 @@ class Range(NamedTuple):
     high: np.ndarray
 
 
-def find(dataset: Dataset, observations: Range, actions: Range, task: Task | None = None) -> list[Problem]:
+def find(dataset: Dataset, observations: Range, actions: Range, task: TaskRewards | None = None) -> list[Problem]:
     """All warnings about a dataset that has no errors, and those `NOTES` that are none.
 
     Args:
@@ -50,9 +49,6 @@ def find(dataset: Dataset, observations: Range, actions: Range, task: Task | Non
         *reward_timing.find(dataset.episodes, task),
     ]
     return [Problem(code, message, file=dataset.name, field=field) for code, field, message in found]
-
-
-Finding = tuple[str, str | None, str]  # code, field, message
 
 
 def _amount(dataset: Dataset) -> list[Finding]:

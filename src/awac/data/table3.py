@@ -6,7 +6,6 @@ which is what a method is pre-trained on. Clones are judged by their mean action
 
 import functools
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,12 +184,10 @@ def demonstrations_of(name: str, protocol: Protocol) -> Dataset:
 def _clone(task: Task, shown: Dataset, protocol: Protocol, roll_outs: int) -> tuple[list[Episode], list[Episode]]:
     """Episodes of a clone's mean action, and so many of its sampled actions."""
     from awac.clone import clone_policy  # JAX: only those who train pay for it
-    from awac.runtime import Card, Policy
+    from awac.runtime import Card
 
     learner = clone_policy(shown, task.env_id, protocol.updates, protocol.seed)
-    with tempfile.TemporaryDirectory(prefix="awac-clone-") as folder:
-        learner.policy(Card("bc", task.env_id)).save(folder)
-        policy = Policy.load(folder)
+    policy = learner.policy(Card("bc", task.env_id))
     generator = np.random.default_rng([protocol.seed, 2])
     play = functools.partial(collect_episodes, task.env_id, parallel=generate.PARALLEL)
     judged = play(functools.partial(policy.act, deterministic=True), protocol.episodes, FIRST_JUDGED)
@@ -200,7 +197,7 @@ def _clone(task: Task, shown: Dataset, protocol: Protocol, roll_outs: int) -> tu
 
 def quality(episodes: list[Episode]) -> dict[str, Any]:
     """Mean return, and success at the last step where the task reports it, each with its 95 % bootstrap interval."""
-    returns = [float(episode.rewards.sum(dtype=np.float64)) for episode in episodes]
+    returns = [episode.total_reward for episode in episodes]
     known = [float(episode.success[-1]) for episode in episodes if episode.success is not None]
     found: dict[str, Any] = {"episodes": len(episodes), "return": list(bootstrap(returns, np.mean, seed=0))}
     return found | ({"success": list(bootstrap(known, np.mean, seed=0))} if known else {})

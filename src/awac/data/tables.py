@@ -11,7 +11,7 @@ from typing import TextIO
 
 import numpy as np
 
-from awac.data.flat import FlatLog
+from awac.data.flat import REQUIRED, FlatLog
 from awac.errors import DataError
 
 TRUTH = {"true": 1.0, "false": 0.0, "": float("nan")}
@@ -34,9 +34,6 @@ class Columns:
     next_observations: str = "next_observations"
     episode: str = "episode"  # any number that changes from one episode to the next
     success: str = "success"
-
-
-REQUIRED = ("observations", "actions", "rewards")
 
 
 def from_arrays(path: Path, arrays: Mapping[str, np.ndarray], columns: Columns, episode_length: int = 0) -> FlatLog:
@@ -94,7 +91,7 @@ def _require(path: Path, names: Mapping[str, str], present: Mapping[str, bool], 
 
 
 def _matching(path: Path, patterns: str, header: Sequence[str]) -> list[int]:
-    """Places of the columns that the patterns name, in the patterns' order; each once. One of several names some."""
+    """Places of the columns that the patterns name, in the patterns' order, each once; every pattern must name one."""
     places: dict[int, None] = {}
     parts = [part.strip() for part in patterns.split(",")]
     for pattern in parts:

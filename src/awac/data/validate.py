@@ -16,9 +16,10 @@ from awac.data import structure, suspicions
 from awac.data.dataset import Dataset, Episode
 from awac.data.repair import Repair, clip, drop, prepare
 from awac.data.report import Problem, Report
+from awac.data.reward_timing import TaskRewards
 from awac.data.store import Stored
-from awac.data.suspicions import Range, Task
-from awac.errors import ConfigError, DataError
+from awac.data.suspicions import Range
+from awac.errors import ConfigError
 
 TOLERANCE = 1e-4  # of half the action range: float rounding; such actions are clipped with a count, larger ones refused
 TOGETHER = 100  # episodes that are looked at in one copy: many where they are short, little memory where they are long
@@ -51,7 +52,7 @@ class Extremes(NamedTuple):
 
 
 def check(
-    dataset: Dataset, *, spaces: Spaces | None = None, repair: Repair | None = None, task: Task | None = None
+    dataset: Dataset, *, spaces: Spaces | None = None, repair: Repair | None = None, task: TaskRewards | None = None
 ) -> Report:
     """Checks a dataset in memory; see `examine` for the repaired dataset itself."""
     return examine(dataset, spaces=spaces, repair=repair, task=task)[1]
@@ -63,7 +64,7 @@ def check_stored(
     provenance: Provenance | None = None,
     spaces: Spaces | None = None,
     repair: Repair | None = None,
-    task: Task | None = None,
+    task: TaskRewards | None = None,
 ) -> tuple[Dataset | None, Report]:
     """Checks what a reader found, from form to content.
 
@@ -83,7 +84,8 @@ def check_stored(
     for raw in stored.episodes:
         episode, found = structure.parse(raw, provenance)
         problems += found
-        episodes += [episode] if episode else []
+        if episode:
+            episodes.append(episode)
     misfits = structure.sizes(episodes)
     problems += misfits
     wrong = {problem.episode for problem in misfits}
@@ -102,7 +104,7 @@ def check_stored(
 
 
 def examine(
-    dataset: Dataset, *, spaces: Spaces | None = None, repair: Repair | None = None, task: Task | None = None
+    dataset: Dataset, *, spaces: Spaces | None = None, repair: Repair | None = None, task: TaskRewards | None = None
 ) -> tuple[Dataset | None, Report]:
     """Checks the content of well-formed episodes and makes the repairs that were asked for.
 
@@ -258,16 +260,3 @@ def _outside(dataset: Dataset, extremes: Extremes, repair: Repair) -> list[Locat
         field = _column(dataset, "actions", column)
         problems.append(_problem(dataset, index, "action-bounds", int(step), field, message, value))
     return problems
-
-
-def checked(dataset: Dataset, *, spaces: Spaces | None = None, repair: Repair | None = None) -> Dataset:
-    """The dataset as it may be used.
-
-    Raises:
-        DataError: it may not.
-    """
-    result, report = examine(dataset, spaces=spaces, repair=repair)
-    report.raise_errors()
-    if result is None:
-        raise DataError(f"{dataset.name}: nothing usable is left")
-    return result

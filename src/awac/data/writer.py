@@ -254,7 +254,7 @@ def _replacing(folder: Path, wanted: int) -> Generator[Path, None, None]:
         fresh.mkdir(parents=True)
         yield fresh
         for path in fresh.rglob("*"):
-            _sync(path)
+            disk.sync(path)
         _refuse_other(folder)
         disk.replace_folder(fresh, folder)
     except (OSError, ValueError, RuntimeError) as error:  # h5py has all three for a disk that refuses
@@ -269,11 +269,3 @@ def _clear_abandoned(folder: Path) -> None:
         process = path.name.rpartition("-")[2]
         if process == str(os.getpid()) or not (process.isdigit() and psutil.pid_exists(int(process))):
             shutil.rmtree(path, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

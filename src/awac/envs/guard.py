@@ -19,7 +19,7 @@ Array = NDArray[Any]
 NUMBERS = (float, int, np.floating, np.integer)
 FLOAT32_MAX = np.float64(np.finfo(np.float32).max)  # typed: beside float16 a Python float would become infinite
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class BadTransition(EnvironmentFault):
@@ -63,7 +63,7 @@ class FaultBudget:
         """
         self.faults += 1
         self.in_a_row += 1
-        log.warning("%s; the episode is restarted", error)
+        logger.warning("%s; the episode is restarted", error)
         if self.in_a_row >= self.limit_in_a_row:
             raise EnvironmentFault(f"{self.in_a_row} failures in a row; the last one: {error}") from error
         attempts = max(self.steps + self.faults, self.limit_from)
@@ -166,12 +166,14 @@ class Guard(gymnasium.Wrapper[Array, Array, Array, Array], gymnasium.utils.Recor
     def _check_action(self, action: Array) -> None:
         if np.shape(action) != self.low.shape:
             raise ValueError(f"{self.name}: action {_short(action)} is not an array of shape {self.low.shape}")
-        if ((action >= self.low) & (action <= self.high)).all():
+        inside = (action >= self.low) & (action <= self.high)  # false for NaN too
+        if inside.all():
             return
-        column = int(np.flatnonzero(~((action >= self.low) & (action <= self.high)))[0])
-        if not np.isfinite(action).all():
-            column = int(np.flatnonzero(~np.isfinite(action))[0])
+        finite = np.isfinite(action)
+        if not finite.all():
+            column = int(finite.argmin())
             raise DivergedError(f"{self._place('step')} the policy's action[{column}] is {action[column]}")
+        column = int(inside.argmin())
         raise ValueError(
             f"{self.name}: action[{column}] is {action[column]}, allowed is [{self.low[column]}, {self.high[column]}]"
         )

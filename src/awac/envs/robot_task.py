@@ -174,13 +174,19 @@ class RobotTask(gymnasium.Env[Any, Array], abc.ABC):
         """Goes on by `PERIOD`."""
         total = self._substeps(PERIOD)
         arrives, read = self._substeps(self.domain.action_delay), total - self._substeps(self.domain.latency)
-        self._simulate(min(arrives, read))
-        measured = self._measured() if read < arrives else None
-        self._simulate(arrives - min(arrives, read))
-        self.command(np.clip(np.asarray(action, np.float64), -1.0, 1.0))
-        self._simulate(max(arrives, read) - arrives)
-        measured = self._measured() if measured is None else measured
-        self._simulate(total - max(arrives, read))
+        action = np.clip(np.asarray(action, np.float64), -1.0, 1.0)
+        if read < arrives:
+            self._simulate(read)
+            measured = self._measured()
+            self._simulate(arrives - read)
+            self.command(action)
+            self._simulate(total - arrives)
+        else:
+            self._simulate(arrives)
+            self.command(action)
+            self._simulate(read - arrives)
+            measured = self._measured()
+            self._simulate(total - read)
         observation = self.observe(measured)
         reward, info = self.judge(observation)
         return observation, reward, False, False, info
