@@ -150,12 +150,10 @@ def test_the_best_evaluation_is_told_by_success_and_then_by_return() -> None:
     """Also of a task that tells of success only when there is some."""
     session: Any = types.SimpleNamespace(progress=Progress())
     shown = [(None, -50.0), (None, -60.0), (0.1, -70.0), (None, 900.0), (0.1, -65.0), (0.1, -65.0), (0.0, 900.0)]
-    found = [
-        Session.note_if_best(
-            session, {"eval/mean_reward": return_} | ({} if rate is None else {"eval/success_rate": rate})
-        )
-        for rate, return_ in shown
-    ]
+    found: list[bool] = []
+    for rate, return_ in shown:
+        metrics = {"eval/mean_reward": return_} | ({} if rate is None else {"eval/success_rate": rate})
+        found.append(Session.note_if_best(session, metrics))
     assert found == [True, False, True, False, True, False, False]
     assert Progress.from_json(json.loads(json.dumps(session.progress.to_json()))) == session.progress
     assert Progress.from_json(json.loads(json.dumps(Progress().to_json(), allow_nan=False))) == Progress()
