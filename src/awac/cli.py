@@ -8,7 +8,9 @@ import difflib
 import importlib
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
 from importlib.metadata import version
@@ -142,6 +144,16 @@ def show_error(error: AwacError) -> None:
     Console(stderr=True, soft_wrap=True, highlight=False).print(text)
 
 
+def _close_when_terminated() -> None:
+    """SIGTERM leaves as Ctrl-C does: by default it would end the process without the `close` of a robot."""
+
+    def leave(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, leave)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs `awac`; returns the exit code that `docs/faults.md` lists.
 
@@ -159,6 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if here not in sys.path:  # `--env my_robot:make_env` is a file beside the user; last, to hide no library
         sys.path.append(here)
     logging.basicConfig(level=logging.WARNING, handlers=[Lines()])  # leaves handlers alone that are there already
+    _close_when_terminated()
     try:
         return dispatch(COMMANDS, arguments, "awac")
     except AwacError as error:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 
 from awac import checkpoint, storage
+from awac.errors import EnvironmentFault
 from awac.experience import write_experience
 from awac.session import Session
 from awac.video import RendererUnavailable, record
@@ -37,7 +38,10 @@ def _experience(session: Session) -> None:
 
 def _film(session: Session) -> None:
     experiment, path = session.experiment, session.folder.figures / "policy.mp4"
+    if experiment.evaluation_parallel == 1:  # it is there once, and in use
+        session.display.message(f"no film: evaluation_parallel is 1; see awac evaluate {session.folder.path} --video")
+        return
     try:
         record(experiment.env, experiment.env_options, session.act_best, path, seed=session.evaluator.seed)
-    except RendererUnavailable as error:
+    except (EnvironmentFault, RendererUnavailable) as error:
         session.display.message(f"no film: {error}")

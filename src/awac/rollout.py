@@ -5,6 +5,7 @@ once.
 """
 
 import contextlib
+import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -16,7 +17,9 @@ from awac.collect import Act, Array, Env, action_bounds, derived_seed, forget, s
 from awac.data.dataset import Episode, success_of
 from awac.envs.factory import make
 from awac.envs.guard import BadTransition, FaultBudget
-from awac.errors import ConfigError
+from awac.errors import ConfigError, EnvironmentFault
+
+logger = logging.getLogger(__name__)
 
 OnStep = Callable[[Env], None]
 LONGEST = 100_000  # steps of an episode that somebody waits for the end of
@@ -103,8 +106,15 @@ def collect_episodes(
         envs: list[Env] = []
         for _ in range(min(parallel, episodes)):
             envs.append(make(env_id, **(options or {})))
-            stack.callback(envs[-1].close)
+            stack.callback(_close, envs[-1])
         return play(envs, act, episodes, seed, provenance, env_id)
+
+
+def _close(env: Env) -> None:
+    try:
+        env.close()
+    except EnvironmentFault as error:  # what was played is whole
+        logger.warning("%s", error)
 
 
 class _Queue:

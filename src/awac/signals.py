@@ -61,8 +61,15 @@ class StopRequest:
         """Takes over the signals."""
         if threading.current_thread() is threading.main_thread():
             self._terminal = _terminal_state()
-            self._previous = {number: signal.signal(number, self._handle) for number in _SIGNALS}
+            self._previous = {number: signal.getsignal(number) for number in _SIGNALS}
+            self.listen()
         return self
+
+    def listen(self) -> None:
+        """Takes over the signals again, where something else has taken them since."""
+        if self._previous:
+            for number in _SIGNALS:
+                signal.signal(number, self._handle)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

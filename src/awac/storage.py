@@ -82,7 +82,12 @@ def write_new(path: Path, content: bytes) -> None:
 def write_file(path: Path, content: bytes) -> None:
     """Replaces a file as a whole: readers, and a crash, see the old content or the new one."""
     temporary = temporary_name(path)
-    write_new(temporary, content)
+    try:
+        write_new(temporary, content)
+    except StorageError:
+        with contextlib.suppress(OSError):
+            temporary.unlink()  # on a full disk, half of it holds the last free bytes
+        raise
     with reported(path, len(content)):
         os.replace(temporary, path)  # noqa: PTH105  see make_folder
         sync(path.parent)

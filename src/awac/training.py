@@ -14,7 +14,7 @@ from awac import checkpoint
 from awac.algorithms import ALGORITHMS
 from awac.config import Experiment, defaults, from_older_json, to_json
 from awac.display import Display
-from awac.errors import AwacError, ConfigError, EnvironmentFault, RobotStop
+from awac.errors import AwacError, CheckpointError, ConfigError, EnvironmentFault, RobotStop
 from awac.outcome import leave
 from awac.presets import presets_of
 from awac.progress import last_evaluation
@@ -69,6 +69,8 @@ def resume(path: Path | str, experiment: Experiment[Any] | None = None, display:
         experiment = experiment or stored
         replace(folder, config=to_json(stored)).check_config(to_json(experiment), may_change=("sinks", "online_steps"))
         saved = checkpoint.load(folder.checkpoints) if checkpoint.steps(folder.checkpoints) else None
+        if saved is None and (folder.summary.exists() or folder.policy.exists()):  # it was further than its beginning
+            raise CheckpointError(f"{folder.checkpoints} is empty, but the run has left results: nothing to go on from")
         if experiment.online_steps != stored.online_steps:
             taken = 0 if saved is None else saved.meta["online"]
             if experiment.online_steps < taken:
@@ -84,6 +86,7 @@ def _run(
     _warn_of_silence(experiment)
     with StopRequest(display.stopping) as stop:  # first: a signal must not break into the start of JAX or of a robot
         session = Session(experiment, folder, display)
+        stop.listen()  # again: drivers and windows like to take the signals over
         with display:
             try:
                 metrics = _loop(session, saved, stop)
@@ -121,7 +124,7 @@ def _loop(session: Session, saved: checkpoint.Checkpoint | None, stop: StopReque
                 metrics = _records(session, stop) or metrics
             else:  # left by an earlier stop, or a fault
                 metrics = _evaluation(session, stop) or metrics
-    except (EnvironmentFault, RobotStop) as error:  # the state is that after the last whole interval
+    except (ConfigError, EnvironmentFault, RobotStop) as error:  # the state is that after the last whole interval
         _in_any_case(partial(session.save, last=True, again=True), error)
         raise
     session.save(last=True)

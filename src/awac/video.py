@@ -19,6 +19,7 @@ from awac.data.dataset import Episode
 from awac.envs.factory import make
 from awac.errors import ConfigError
 from awac.rollout import play
+from awac.storage import temporary_name
 
 MOST_FRAMES_PER_SECOND = 25  # without a GPU a frame takes a tenth of a second
 CODEC = "libx264"
@@ -106,13 +107,17 @@ class _Film:
 
     def __enter__(self) -> "_Film":
         self.av: Any = importlib.import_module("av")  # large, and without complete types
-        self.container: Any = self.av.open(str(self.path), "w", format="mp4")
+        self.container: Any = self.av.open(str(temporary_name(self.path)), "w", format="mp4")
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self.stream is not None:
             self.container.mux(self.stream.encode())
         self.container.close()
+        if kind is None:
+            temporary_name(self.path).replace(self.path)
+        else:  # the film of before stays
+            temporary_name(self.path).unlink(missing_ok=True)
 
     def add(self, env: Env) -> None:
         """Draws the environment and appends the picture, or leaves it out to keep the rate."""

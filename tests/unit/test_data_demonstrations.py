@@ -39,6 +39,15 @@ def test_dapg_pickle(tmp_path, protocol):
     assert_holds(load([str(tmp_path / "minari")]), episodes, steps=-1)
 
 
+def test_a_roll_out_of_one_step_without_successor_is_left_out(tmp_path):
+    path = tmp_path / "demos.pickle"
+    paths = [{"observations": np.ones((n, 3)), "actions": np.ones((n, 2)), "rewards": np.ones(n)} for n in (4, 1)]
+    path.write_bytes(pickle.dumps(paths))
+    dataset, report = imported(path)
+    assert [len(episode) for episode in dataset.episodes] == [3]
+    assert "the last step of 2 episodes" in report.repairs[0]
+
+
 def test_dapg_npz(tmp_path):
     episodes = recorded((4, 6))
     path = tmp_path / "demos.npz"

@@ -241,3 +241,26 @@ def test_one_transition(tmp_path, flag):
     path = write_csv(tmp_path / "log.csv", f"observations,actions,rewards,{flag},next_observations", [[0, 0, 1, 1, 7]])
     batch = imported(path)[0].transitions()
     assert (batch.size, batch.next_observations[0, 0], batch.terminated[0]) == (1, 7, flag == "terminated")
+
+
+def test_a_name_means_the_column_of_that_name_and_numbers_count(tmp_path):
+    """`obs_10` comes after `obs_2`, whatever the order of the file; `r` is no `r2`."""
+    names = [f"obs_{n}" for n in sorted(range(12), key=str)]
+    path = write_csv(
+        tmp_path / "log.csv", ",".join([*names, "a0", "r", "r2", "episode"]), [[*range(12), 0, 1, 2, 0]] * 3
+    )
+    dataset, _ = imported(path, ImportOptions(columns=Columns("obs", "a", "r")))
+    order = [int(name.removeprefix("obs_")) for name in names]
+    assert dataset.episodes[0].observations[0].tolist() == [order.index(n) for n in range(12)]
+    assert dataset.episodes[0].rewards.tolist() == [1.0] * len(dataset)
+
+
+def test_a_successor_that_is_no_number_glues_no_episodes(tmp_path):
+    """As from a shift within groups, whose last rows have none: refused where it is, not passed over."""
+    following = np.arange(1.0, 7.0).reshape(6, 1)
+    following[[2, 5]] = np.nan
+    arrays = numbered(observations=np.arange(6.0).reshape(6, 1), next_observations=following)
+    del arrays["episode"]
+    np.savez(tmp_path / "log.npz", **arrays)
+    report = check_stored(read_file(tmp_path / "log.npz"))[1]
+    assert {problem.code for problem in report.errors} == {"not-finite"}

@@ -58,6 +58,8 @@ def step(observation=GOOD, reward=0.0, terminated=False, truncated=False, info=N
         (step(reward=1e39), "reward is float 1e"),
         (step(reward=np.zeros(1)), r"reward is ndarray array\(\[0.\]\)"),
         (step(reward="1"), "reward is str '1'"),
+        (step(reward=10**400), "reward is int 1000"),
+        (step(info={"success": np.nan}), r"info\['success'\] is nan; allowed: one truth value"),
         (step(terminated=0), "terminated is int 0, expected True or False"),
         (step(truncated=None), "truncated is NoneType None"),
         (step(info=[]), "info is list"),

@@ -126,6 +126,7 @@ BOX = gymnasium.spaces.Box(-1, 1, (3,), np.float32)
         (gymnasium.spaces.Box(0, 255, (8, 8, 3), np.uint8), BOX, "observation_space is Box"),
         (gymnasium.spaces.Box(0, 9, (3,), np.int64), BOX, "observation_space is Box"),
         (BOX, gymnasium.spaces.Box(-np.inf, 1, (3,), np.float32), "has infinite bounds"),
+        (BOX, gymnasium.spaces.Box(-3e38, 3e38, (3,), np.float32), "is wider than float32 holds"),
         (BOX, gymnasium.spaces.MultiDiscrete([2, 2]), "action_space is MultiDiscrete"),
     ],
 )

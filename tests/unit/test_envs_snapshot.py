@@ -6,7 +6,7 @@ import pytest
 
 from awac.envs import make, snapshot
 from awac.envs.sawyer_drawer import SawyerDrawer
-from awac.errors import CheckpointError, EnvironmentFault
+from awac.errors import CheckpointError
 
 EXACT = [
     "awac/PointMass-v0",
@@ -128,15 +128,44 @@ class Own(Foreign):
 
 
 @pytest.mark.parametrize("wrong", [object(), "reaching"])
-def test_an_own_state_may_be_a_number_and_nothing_else(wrong):
+def test_an_own_state_may_be_a_number_and_nothing_else(wrong, caplog):
+    snapshot._warn_once.cache_clear()
     env, other = Own(), Own()
     captured = snapshot.capture(env)
     other.state = 0
     snapshot.restore(other, captured)
     assert other.state == 3
     env.state = wrong
-    with pytest.raises(EnvironmentFault, match=r"Own\.get_state gives what is no number.*: env/steps"):
-        snapshot.capture(env)
+    assert snapshot.capture(env) is None  # a checkpoint without it is better than none
+    assert "Own.get_state gives what is no number or array of them: env/steps" in caplog.text
+
+
+class Telling(Foreign):
+    """Has methods of these names, as drivers have for something else."""
+
+    def __init__(self, get_state, set_state=lambda state: None):
+        super().__init__()
+        self.get_state, self.set_state = get_state, set_state
+
+
+@pytest.mark.parametrize("tells", [lambda: np.zeros(3), lambda: (1.0, 2.0), lambda: [3], lambda: 1 / 0])
+def test_a_state_that_cannot_be_told_is_left_out_and_warned_of(tells, caplog):
+    snapshot._warn_once.cache_clear()
+    env = Telling(tells)
+    assert snapshot.capture(env) is None
+    assert snapshot.capture(env) is None
+    assert caplog.text.count("its state cannot be saved") == 1
+
+
+def test_methods_of_these_names_that_take_something_else_are_not_asked():
+    assert snapshot.capture(Telling(lambda joint: {"angle": joint})) is None
+    assert snapshot.capture(Telling(dict, lambda qpos, qvel: None)) is None
+
+
+def test_a_state_that_is_not_taken_back_is_one_error():
+    env = Telling(dict, lambda state: state["gone"])
+    with pytest.raises(CheckpointError, match=r"Telling\.set_state raised KeyError"):
+        snapshot.restore(env, snapshot.capture(env))
 
 
 class Stateless(Foreign):

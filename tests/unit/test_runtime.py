@@ -158,6 +158,8 @@ def test_a_sample_needs_a_generator() -> None:
         ({"norm_epsilon": 0.0}, "norm_epsilon is 0.0"),
         ({"scaling": Scaling.identity(4, 2), "card": Card()}, r"weights\[0\] has shape \(3, 8\); \(4, 8\) is needed"),
         ({"card": Card(action_units=("m",))}, "card.action_units has 1 entries, the policy has 2"),
+        ({"card": Card(action_units=("m", None))}, r"card.action_units is \('m', None\)"),
+        ({"card": Card(action_units="mm")}, "card.action_units is 'mm'; it must be a tuple of texts"),
         ({"card": Card(control_rate=0.0)}, "card.control_rate is 0.0"),
     ],
 )

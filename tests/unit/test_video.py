@@ -144,3 +144,14 @@ def test_a_screen_that_is_not_there_is_no_more_than_no_film(tmp_path):
 def test_a_folder_is_no_film(tmp_path):
     with pytest.raises(RendererUnavailable, match=r"cannot be filmed: .*directory"):
         record("awac/PointMass-v0", {}, optimal_action, tmp_path)
+
+
+def test_a_film_that_fails_leaves_the_one_before(tmp_path):
+    def fail(observations):
+        raise ConfigError("no action")
+
+    (tmp_path / "film.mp4").write_bytes(b"kept")
+    with pytest.raises(RendererUnavailable, match="no action"):
+        record("awac/PointMass-v0", {}, fail, tmp_path / "film.mp4", 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]
+    assert (tmp_path / "film.mp4").read_bytes() == b"kept"

@@ -78,11 +78,11 @@ def command(options: EvaluateOptions) -> None:
     with Evaluator(make_env, options.episodes, options.seed, parallel(options)) as evaluator:
         found = evaluator.evaluate(act)
         warn_of_bounds(env_id, action_bounds(evaluator.envs[0]), (scaling.action_low, scaling.action_high))
-    if options.json:
-        print(json.dumps({"env": env_id, "episodes": options.episodes, "seed": options.seed, **found.metrics()}))
-    else:
-        title = f"{env_id}, {options.episodes} episodes, seeds {options.seed} and up"
-        Console().print(table(rows(found), title))
+        if options.json:  # before it is closed, which may fail
+            print(json.dumps({"env": env_id, "episodes": options.episodes, "seed": options.seed, **found.metrics()}))
+        else:
+            title = f"{env_id}, {options.episodes} episodes, seeds {options.seed} and up"
+            Console().print(table(rows(found), title))
     if options.video is not None:
         record(env_id, env_options, actor(options)[0], options.video, min(options.episodes, 3), options.seed)
 

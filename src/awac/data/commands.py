@@ -102,6 +102,7 @@ def collect(options: CollectOptions) -> None:
         options.only_successful,
         Provenance[(options.provenance or usual).upper()],
         _recipe("collect", options),
+        _parallel(options),
     )
     _finish(generate.collect(act, collection, spaces), folder, options.description, options.overwrite)
 
@@ -115,11 +116,18 @@ def clone(options: CloneOptions) -> None:
     at_least(1, episodes=options.episodes, steps=options.steps)
     at_least(0, seed=options.seed)
     demonstrations = load(options.sources, spaces=generate.spaces_of(options.env, options.env_options))
-    collection = generate.Collection(
-        options.env, options.episodes, options.seed, options.env_options, recipe=_recipe("clone", options)
-    )
+    played = {"recipe": _recipe("clone", options), "parallel": _parallel(options)}
+    collection = generate.Collection(options.env, options.episodes, options.seed, options.env_options, **played)
     made = generate.clone(demonstrations, collection, options.steps)
     _finish(made, folder, f"behaviour-cloned roll-outs of {' and '.join(options.sources)}", options.overwrite)
+
+
+def _parallel(options: CollectOptions | CloneOptions) -> int:
+    """A factory may be a robot, which is there once."""
+    from awac.data.generate import PARALLEL
+
+    at_least(1, parallel=options.parallel)
+    return options.parallel or (1 if ":" in options.env else PARALLEL)
 
 
 def make(options: MakeOptions) -> None:

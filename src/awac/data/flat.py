@@ -166,7 +166,7 @@ def _changes(log: FlatLog, flagged: np.ndarray) -> np.ndarray:
 
 
 def _breaks(log: FlatLog) -> np.ndarray | None:
-    """Rows whose successor is not the next row; None where the log has no successors. NaN breaks nothing here."""
+    """Rows whose successor is not the next row; None where the log has no successors. Behind NaN all breaks."""
     following, observations = log.fields.get("next_observations"), log.fields["observations"]
     if following is None or following.shape != observations.shape or following.dtype.kind not in "fiu":
         return None
@@ -174,6 +174,7 @@ def _breaks(log: FlatLog) -> np.ndarray | None:
     here, there = following.reshape(rows, -1)[:-1], observations.reshape(rows, -1)[1:]
     with np.errstate(invalid="ignore", over="ignore"):
         differs = (np.abs(here - there) > CONTINUES * (1 + np.abs(there))).any(axis=1)
+    differs |= (here != here).any(axis=1)  # what would be glued is refused as a final observation
     return np.append(differs, False)
 
 

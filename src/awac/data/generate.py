@@ -38,6 +38,7 @@ class Collection:
         only_successful: keep episodes that are successful at their last step, and go on until there are enough.
         provenance: stored with each episode.
         recipe: how it was made, for the metadata.
+        parallel: how many environments share one call of the policy.
     """
 
     env_id: str
@@ -47,6 +48,7 @@ class Collection:
     only_successful: bool = False
     provenance: Provenance = Provenance.ROLLOUT
     recipe: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    parallel: int = PARALLEL
 
 
 def spaces_of(env_id: str, options: Mapping[str, Any]) -> Spaces:
@@ -138,9 +140,8 @@ def collect(act: Act, collection: Collection, spaces: Spaces | None = None) -> D
         if tried >= PATIENCE * collection.episodes:
             raise ConfigError(f"only {len(kept)} of {tried} episodes are successful; {collection.episodes} are wanted")
         wanted = collection.episodes - len(kept)
-        episodes = collect_episodes(
-            collection.env_id, act, wanted, collection.seed + tried, collection.provenance, PARALLEL, collection.options
-        )
+        seed, where = collection.seed + tried, (collection.provenance, collection.parallel, collection.options)
+        episodes = collect_episodes(collection.env_id, act, wanted, seed, *where)
         tried += wanted
         kept += [episode for episode in episodes if not collection.only_successful or _successful(episode)]
     metadata = {

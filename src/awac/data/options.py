@@ -114,6 +114,8 @@ class CollectOptions:
     """Pull to zero of the Ornstein-Uhlenbeck process; the paper's."""
     sigma: float = 0.3
     """Its noise; the paper's."""
+    parallel: int | None = None
+    """Environments at once; if left out, 8 of a registered id and 1 of a `module:factory`, which may be a robot."""
     description: str = ""
     """For the metadata."""
     overwrite: bool = False
@@ -138,6 +140,8 @@ class CloneOptions:
     """Of the clone and of the first episode."""
     env_options: EnvOptions = field(default_factory=EnvOptions)
     """Options of the environment."""
+    parallel: int | None = None
+    """Environments at once; if left out, 8 of a registered id and 1 of a `module:factory`, which may be a robot."""
     overwrite: bool = False
     """Replace what is there."""
 

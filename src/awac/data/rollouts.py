@@ -73,8 +73,9 @@ def read(path: Path) -> Stored:
             raw, short = _episode(str(path), index, cast("Mapping[str, Any]", entry))
         except (TypeError, ValueError, KeyError, IndexError) as error:
             raise DataError(f"{path}, episode {index}: not readable: {error!r}") from error
-        episodes.append(raw)
         dropped += short
+        if len(raw.fields.get("actions", ())) or not short:
+            episodes.append(raw)
     notes = (f"the last step of {dropped} episodes was dropped: it has no successor",) if dropped else ()
     return Stored(tuple(episodes), str(path), {}, notes=notes)
 

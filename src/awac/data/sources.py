@@ -132,9 +132,11 @@ def load(
     """
     if not sources:
         raise DataError("no data source was given; expected " + HELP)
+    if isinstance(sources, str | Path):
+        raise DataError(f"sources is {sources!r}; expected a list of them, as in load([{str(sources)!r}])")
     parts: list[Dataset] = []
     for source in sources:
-        provenance, where = split(source)
+        provenance, where = split(str(source))
         stored = read(locate(where, download=download))
         dataset, report = check_stored(stored, provenance=provenance, spaces=spaces, task=task)
         report.raise_errors()

@@ -95,12 +95,11 @@ def _matching(path: Path, patterns: str, header: Sequence[str]) -> list[int]:
     places: dict[int, None] = {}
     parts = [part.strip() for part in patterns.split(",")]
     for pattern in parts:
-        numbered = re.compile(re.escape(pattern) + r"[_.\[ ]?\d+\]?")
-        named = {
-            place: None
-            for place, name in enumerate(header)
-            if name == pattern or numbered.fullmatch(name) or fnmatchcase(name, pattern)
-        }
+        numbered = re.compile(re.escape(pattern) + r"[_.\[ ]?(\d+)\]?")
+        numbers = {place: int(found[1]) for place, name in enumerate(header) if (found := numbered.fullmatch(name))}
+        alike = [place for place, name in enumerate(header) if name == pattern]  # a column of that very name is meant
+        alike = alike or sorted(numbers, key=lambda place: numbers[place])  # obs_2 stands before obs_10
+        named = dict.fromkeys(alike or [place for place, name in enumerate(header) if fnmatchcase(name, pattern)])
         if not named and len(parts) > 1:
             raise DataError(f"{path}: {patterns!r} names {pattern!r}, which no column is; found {', '.join(header)}")
         places |= named

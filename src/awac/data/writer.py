@@ -246,7 +246,7 @@ def _replacing(folder: Path, wanted: int) -> Generator[Path, None, None]:
 
     That there is room for `wanted` bytes is known before, because HDF5 does not always survive a full disk.
     """
-    folder = folder.absolute()
+    folder = folder.resolve()  # what a link names is replaced, and the link stays
     fresh = _fresh(folder)
     try:
         _clear_abandoned(folder)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import gymnasium
+import numpy as np
 from gymnasium.envs.registration import EnvSpec, load_env_creator
 from numpy.typing import NDArray
 
@@ -139,6 +140,10 @@ def check_spaces(env_id: str, env: Env) -> None:
             raise ConfigError(f"{env_id}: {name} is {space}; {SUPPORTED}")
     if not spaces["action_space"].is_bounded():
         raise ConfigError(f"{env_id}: action_space {env.action_space} has infinite bounds; {SUPPORTED}")
+    with np.errstate(over="ignore"):
+        widths = np.float32(spaces["action_space"].high) - np.float32(spaces["action_space"].low)
+    if not np.isfinite(widths).all():
+        raise ConfigError(f"{env_id}: action_space {env.action_space} is wider than float32 holds; {SUPPORTED}")
 
 
 def _kind(space: Any) -> str:

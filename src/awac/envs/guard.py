@@ -12,7 +12,8 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from awac.errors import DivergedError, EnvironmentFault, RobotStop
+from awac.data.dataset import success_of
+from awac.errors import ConfigError, DivergedError, EnvironmentFault, RobotStop
 
 Array = NDArray[Any]
 
@@ -140,9 +141,12 @@ class Guard(gymnasium.Wrapper[Array, Array, Array, Array], gymnasium.utils.Recor
 
         Raises:
             EnvironmentFault: it raised.
+            RobotStop: it asked for that.
         """
         try:
             super().close()
+        except RobotStop as error:
+            raise RobotStop(f"{self.name}, close: {error}") from error
         except Exception as error:  # foreign code may raise anything
             raise EnvironmentFault(f"{self.name}, close: raised {error!r}") from error
 
@@ -209,7 +213,11 @@ class Guard(gymnasium.Wrapper[Array, Array, Array, Array], gymnasium.utils.Recor
             raise BadTransition(f"{self._place(call)} observation has not changed for {self.unchanged} steps")
 
     def _check_reward(self, reward: Any) -> None:
-        if not (isinstance(reward, NUMBERS) and abs(float(cast("float", reward))) <= FLOAT32_MAX):
+        try:
+            fits = isinstance(reward, NUMBERS) and abs(float(cast("float", reward))) <= FLOAT32_MAX
+        except OverflowError:  # an integer that no float holds
+            fits = False
+        if not fits:
             raise BadTransition(f"{self._place('step')} reward is {_short(reward)}, expected one finite number")
 
     def _check_flag(self, name: str, flag: Any) -> None:
@@ -219,6 +227,10 @@ class Guard(gymnasium.Wrapper[Array, Array, Array, Array], gymnasium.utils.Recor
     def _check_info(self, info: Any, call: str) -> None:
         if not isinstance(info, Mapping):
             raise BadTransition(f"{self._place(call)} info is {_short(info)}, expected a dictionary")
+        try:
+            success_of(cast("Mapping[str, Any]", info))
+        except ConfigError as error:
+            raise BadTransition(f"{self._place(call)} {error}") from error
 
 
 def _short(value: Any) -> str:

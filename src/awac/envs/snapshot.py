@@ -7,8 +7,11 @@ keeps in its attributes would resume a run that only looks right.
 A captured state belongs to the same environment id, options and MuJoCo version.
 """
 
+import functools
 import importlib
+import inspect
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
@@ -16,7 +19,9 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from awac.errors import CheckpointError, EnvironmentFault
+from awac.errors import CheckpointError
+
+logger = logging.getLogger(__name__)
 
 Array = NDArray[Any]
 
@@ -50,10 +55,8 @@ def capture(env: gymnasium.Env[Any, Any]) -> dict[str, Array] | None:
     """Everything that the next steps and resets of an environment depend on.
 
     Returns:
-        Named arrays of numbers or bools; None where some part of the environment is of an unknown kind.
-
-    Raises:
-        EnvironmentFault: the environment's own `get_state` gives something else.
+        Named arrays of numbers or bools; None where some part of the environment is of an unknown kind, or fails to
+        tell its state, which is warned of.
     """
     captured: dict[str, Array] = {}
     for position, wrapper in enumerate(_wrappers(env)):
@@ -65,16 +68,26 @@ def capture(env: gymnasium.Env[Any, Any]) -> dict[str, Array] | None:
             if value is not None:
                 captured[f"wrapper_{position}/{name}"] = np.asarray(value)
     inner: Any = env.unwrapped
-    state = _inner_state(inner)
-    if state is None:
+    try:
+        state = _inner_state(inner)
+        if state is None:
+            return None
+        captured |= {f"env/{name}": np.asarray(values) for name, values in state.items()}
+        captured["generator"] = _from_json(inner.np_random.bit_generator.state)
+    except Exception as error:  # noqa: BLE001  foreign code may raise anything; a checkpoint without this is no loss
+        _warn_once(f"{type(inner).__name__}: its state cannot be saved ({error!r}); a resume begins a new episode")
         return None
-    captured |= {f"env/{name}": np.asarray(values) for name, values in state.items()}
     wrong = [name for name, values in captured.items() if values.dtype.kind not in "biuf"]
     if wrong:
-        kind = type(inner).__name__
-        raise EnvironmentFault(f"{kind}.get_state gives what is no number or array of them: {', '.join(wrong)}")
-    captured["generator"] = _from_json(inner.np_random.bit_generator.state)
+        text = f"get_state gives what is no number or array of them: {', '.join(wrong)}; a resume begins a new episode"
+        _warn_once(f"{type(inner).__name__}.{text}")
+        return None
     return captured
+
+
+@functools.cache
+def _warn_once(text: str) -> None:
+    logger.warning("%s", text)
 
 
 def restore(env: gymnasium.Env[Any, Any], captured: Mapping[str, Array]) -> None:
@@ -97,7 +110,10 @@ def restore(env: gymnasium.Env[Any, Any], captured: Mapping[str, Array]) -> None
             f"the captured state of {type(inner).__name__} has no generator or no values: {[*captured]}"
         )
     if _owns_state(inner):
-        inner.set_state(state)
+        try:
+            inner.set_state(state)
+        except Exception as error:  # foreign code may raise anything
+            raise CheckpointError(f"{type(inner).__name__}.set_state raised {error!r}") from error
     else:
         set_mujoco_state(inner, state)
     inner.np_random.bit_generator.state = _to_json(captured["generator"])
@@ -177,8 +193,18 @@ def _inner_state(inner: Any) -> dict[str, Array] | None:
 
 
 def _owns_state(inner: Any) -> bool:
-    # Gymnasium's MujocoEnv has a `set_state(qpos, qvel)` of its own, but no `get_state`.
-    return hasattr(inner, "get_state") and hasattr(inner, "set_state")
+    # others have methods of these names for something else, such as `set_state(qpos, qvel)` of Gymnasium's MujocoEnv
+    return _takes(getattr(inner, "get_state", None)) and _takes(getattr(inner, "set_state", None), {})
+
+
+def _takes(method: Any, *arguments: Any) -> bool:
+    try:
+        inspect.signature(method).bind(*arguments)
+    except TypeError:
+        return False
+    except ValueError:  # of a compiled method nothing is known
+        return True
+    return True
 
 
 def _numbers(env: Any) -> dict[str, Any]:
