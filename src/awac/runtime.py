@@ -263,8 +263,9 @@ def _check_sizes(policy: Policy) -> None:
 
 def _check_card(policy: Policy) -> None:
     for name in ("observation_units", "action_units"):
-        units: Any = getattr(policy.card, name)
-        if not isinstance(units, tuple | list) or not all(isinstance(unit, str) for unit in cast("list[Any]", units)):
+        units: object = getattr(policy.card, name)
+        entries = cast("tuple[object, ...]", units) if isinstance(units, tuple | list) else (None,)
+        if not all(isinstance(unit, str) for unit in entries):
             raise ConfigError(f"card.{name} is {units!r}; it must be a tuple of texts, one for each column or none")
     rate = policy.card.control_rate
     if rate is not None and not 0 < rate < np.inf:

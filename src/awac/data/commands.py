@@ -116,8 +116,14 @@ def clone(options: CloneOptions) -> None:
     at_least(1, episodes=options.episodes, steps=options.steps)
     at_least(0, seed=options.seed)
     demonstrations = load(options.sources, spaces=generate.spaces_of(options.env, options.env_options))
-    played = {"recipe": _recipe("clone", options), "parallel": _parallel(options)}
-    collection = generate.Collection(options.env, options.episodes, options.seed, options.env_options, **played)
+    collection = generate.Collection(
+        options.env,
+        options.episodes,
+        options.seed,
+        options.env_options,
+        recipe=_recipe("clone", options),
+        parallel=_parallel(options),
+    )
     made = generate.clone(demonstrations, collection, options.steps)
     _finish(made, folder, f"behaviour-cloned roll-outs of {' and '.join(options.sources)}", options.overwrite)
 
