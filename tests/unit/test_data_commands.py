@@ -180,7 +180,7 @@ def test_clone_is_the_papers_protocol(tmp_path, monkeypatch):
     class Learner:
         """Stands for the learner, which has its own tests."""
 
-        def act(self, observations, deterministic):
+        def act(self, observations, deterministic=False):
             assert not deterministic
             return optimal_action(observations)
 
